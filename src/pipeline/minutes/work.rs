@@ -21,7 +21,7 @@ use crate::retry;
 /// How long what is known waits for more to be written with it.
 pub(super) const LINGER: Duration = Duration::from_millis(200);
 
-/// So many minutes are written together, and no more wait before they are.
+/// So many minutes are written together, and those of one more patient; and no more wait before they are.
 const MAX_ROWS: usize = 200;
 const MAX_WRITES: usize = 4;
 
@@ -95,7 +95,9 @@ impl<T: Store> Minutes<'_, T> {
                 self.start(patient);
             }
         }
-        while self.may_write() && (self.has_full_batch() || self.waits_since.is_some_and(|at| at.elapsed() >= LINGER)) {
+        while self.may_write()
+            && (self.full_batch().is_some() || self.waits_since.is_some_and(|at| at.elapsed() >= LINGER))
+        {
             self.write_some();
         }
     }
@@ -120,14 +122,19 @@ impl<T: Store> Minutes<'_, T> {
         self.late_writes == 0 && self.writes.len() < MAX_WRITES && !self.to_write.is_empty()
     }
 
-    fn has_full_batch(&self) -> bool {
-        // Each patient has one minute that is over, and seldom more.
-        self.to_write.len() >= MAX_ROWS
+    /// How many of those that wait make a full batch.
+    fn full_batch(&self) -> Option<usize> {
+        let mut rows = 0;
+        let is_full = |(_, need): &(PatientId, Need)| {
+            rows += need.rows.len().max(1);
+            rows >= MAX_ROWS
+        };
+        self.to_write.iter().position(is_full).map(|last| last + 1)
     }
 
     fn write_some(&mut self) {
         let (mut minutes, mut of) = (Vec::new(), Vec::new());
-        let count = self.to_write.len().min(MAX_ROWS);
+        let count = self.full_batch().unwrap_or(self.to_write.len());
         for (patient, Need { rows, holds, .. }) in self.to_write.drain(..count) {
             let row = |(minute, summary)| PatientMinute { patient: patient.clone(), minute, summary };
             minutes.extend(rows.into_iter().map(row));

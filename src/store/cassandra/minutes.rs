@@ -176,7 +176,8 @@ impl CassandraStore {
     }
 }
 
-fn month_of(time: Timestamp) -> i32 {
+/// The month of a moment, which is a partition of its own of each patient.
+pub(super) fn month_of(time: Timestamp) -> i32 {
     month_at(time.as_micros())
 }
 

@@ -210,12 +210,14 @@ fn groups_of<'a>(
     (groups, expired)
 }
 
-/// The minutes of a batch, in requests of their own: they lie in other partitions than the readings, and what is written
-/// to several partitions together is to be small.
-fn minutes_of(batch: &Batch, inserts: &Inserts, kept: &Retention, now: i64, patients: usize) -> Vec<Group> {
-    let of_patient: Vec<_> = batch.minutes.chunk_by(|one, other| one.patient == other.patient).collect();
+/// The minutes of a batch, in requests of their own: they lie in other partitions than the readings, each month of a
+/// patient in another, and what is written to several partitions together is to be small.
+fn minutes_of(batch: &Batch, inserts: &Inserts, kept: &Retention, now: i64, partitions: usize) -> Vec<Group> {
+    let is_same =
+        |one: &PatientMinute, other: &PatientMinute| one.patient == other.patient && one.part() == other.part();
+    let of_partition: Vec<_> = batch.minutes.chunk_by(is_same).collect();
     let mut requests = Vec::new();
-    for some in of_patient.chunks(patients.max(1)) {
+    for some in of_partition.chunks(partitions.max(1)) {
         let mut groups = Groups::default();
         for minute in some.iter().copied().flatten() {
             let start = minute.minute.start();

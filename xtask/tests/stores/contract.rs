@@ -50,6 +50,7 @@ macro_rules! keeps_the_contract {
             a_row_that_is_restored_keeps_what_it_does_not_carry,
             what_is_older_than_what_is_kept_is_counted_and_not_written,
             a_minute_comes_back_as_it_was_written_and_a_later_one_takes_its_place,
+            minutes_of_months_are_written_together,
             a_series_is_the_same_out_of_minutes_of_readings_and_of_both,
             a_minute_stays_as_it_is_when_its_readings_may_have_gone
         );

@@ -1,6 +1,6 @@
 //! Rows as one request: BATCH for several, EXECUTE for one. Where one ends and the next begins is here too: rows of
-//! several patients stay below what the server warns of, rows of one patient are one write to it and may be more. How many
-//! readings and patients share a batch is said by the store (see `write.rs`).
+//! several partitions stay below what the server warns of and far below what it refuses, rows of one partition are one
+//! write to it and may be more. How many readings and patients share a batch is said by the store (see `write.rs`).
 //!
 //! The driver sends these requests and reads the answers, but does not encode them: it would take one allocation a value,
 //! clone them all and copy them twice, which was more than half of a drain's processor time.
@@ -14,10 +14,11 @@ use cdrs_tokio::frame::{Direction, Envelope, Flags, Opcode, Version};
 use super::Insert;
 use super::values::{Row, Values};
 
-/// The rows of a request, alerts included, where they are all of one patient: some hundred kilobytes.
+/// The rows of a request, alerts included, where they are all of one partition: some hundred kilobytes.
 const MAX_STATEMENTS: usize = 500;
-/// Beyond this Cassandra writes a warning into its log for every single batch of several patients
-/// (`batch_size_warn_threshold`). What is one patient's is one write to it, of whatever size.
+/// Beyond this Cassandra writes a warning into its log for every single batch of several partitions
+/// (`batch_size_warn_threshold`), and beyond ten times as much it refuses it for good (`batch_size_fail_threshold`). What
+/// is one partition's is one write to it, of whatever size.
 const MAX_SHARED_SERVER_BYTES: usize = 5 * 1024;
 /// By how much the server counts a value as more than its bytes: each of them has a time, and two fields for its end.
 const VALUE_SERVER_BYTES: usize = 8 + 4 + 8;
@@ -43,7 +44,7 @@ pub(super) struct Group {
     rows: usize,
     /// What the server counts them as.
     server_bytes: usize,
-    /// Whether they are of several patients.
+    /// Whether they are of several partitions.
     is_shared: bool,
     /// The partition key of the first row: where there are several nodes, and the rows were consumed, that of all of them.
     key: Vec<u8>,
@@ -55,15 +56,15 @@ pub(super) struct Group {
     written_at: Option<i64>,
 }
 
-/// Puts rows into groups, in their order. All rows of a patient that are added one after the other go into one group, as
+/// Puts rows into groups, in their order. All rows of a partition that are added one after the other go into one group, as
 /// far as it takes them: the server writes them all or none. Of two alarms the later one is never there without the end of
 /// the one before.
 #[derive(Debug, Default)]
 pub(super) struct Groups<'a> {
     full: Vec<Group>,
     last: Group,
-    /// Whose row was added last, and what the last group was before the first row of that patient.
-    patient: &'a str,
+    /// The patient and the part of the row that was added last, and what the last group was before the first row of there.
+    partition: (&'a str, i32),
     before: Mark,
 }
 
@@ -80,7 +81,7 @@ struct Mark {
 
 impl<'a> Groups<'a> {
     /// Adds a row; it begins another group where it would take the last one past a limit, together with the rows of its
-    /// patient. A row that is past it alone goes alone. Its end comes in so many seconds, or is not set.
+    /// partition. A row that is past it alone goes alone. Its end comes in so many seconds, or is not set.
     pub(super) fn add<R: Row>(&mut self, insert: &Insert, row: &'a R, ttl: Option<i32>) {
         let [usual, rest] = R::COLUMNS.map(<[_]>::len);
         let (statement_id, count) =
@@ -100,7 +101,8 @@ impl<'a> Groups<'a> {
         Values::behind(statements).number(ttl.map(i32::to_be_bytes));
         let Group { rows, server_bytes, is_shared, .. } = self.last;
         let here = Mark { rows, server_bytes, statements_bytes: start, is_shared, values_at };
-        let is_other = std::mem::replace(&mut self.patient, row.patient()) != row.patient();
+        let partition = (row.patient(), row.part());
+        let is_other = std::mem::replace(&mut self.partition, partition) != partition;
         if is_other {
             self.before = here;
         }
@@ -127,7 +129,7 @@ impl<'a> Groups<'a> {
             rows: rows - at.rows,
             server_bytes: server_bytes - at.server_bytes,
             is_shared: false,
-            // Groups are cut before a patient's first row or among the rows of one, and its next row is added here.
+            // Groups are cut before a partition's first row or among the rows of one, and its next row is added here.
             key,
             statements: self.last.statements.split_off(at.statements_bytes),
             values_at: at.values_at - at.statements_bytes,
@@ -219,7 +221,7 @@ mod tests {
     use super::*;
     use crate::reading::{Consciousness, Observed, PatientId, Reading, Signs, Timestamp};
 
-    /// A row of one text.
+    /// A row of one text. Its part is what stands behind the colon of its patient.
     struct Text(&'static str, String);
 
     impl Row for Text {
@@ -230,7 +232,11 @@ mod tests {
         }
 
         fn patient(&self) -> &str {
-            self.0
+            self.0.split_once(':').map_or(self.0, |(patient, _)| patient)
+        }
+
+        fn part(&self) -> i32 {
+            self.0.split_once(':').map_or(0, |(_, part)| part.parse().unwrap())
         }
 
         fn bind(&self, values: &mut Values<'_>) {
@@ -283,6 +289,14 @@ mod tests {
     #[test]
     fn what_is_of_one_patient_is_of_any_size_and_nobody_else_joins_it() {
         assert_eq!(rows(&groups(&[("P1", 1024), ("P1", 9000), ("P1", 1024), ("P2", 100), ("P2", 100)])), [3, 2]);
+    }
+
+    #[test]
+    fn what_is_of_one_patient_in_several_partitions_is_several_writes_to_the_server() {
+        let groups =
+            groups(&[("P1:1", 9000), ("P1:1", 9000), ("P1:2", 9000), ("P1:2", 1000), ("P1:3", 100), ("P2:3", 100)]);
+        assert_eq!(rows(&groups), [2, 2, 2]);
+        assert_eq!(groups.iter().map(|group| group.is_shared).collect::<Vec<_>>(), [false, false, true]);
     }
 
     #[test]

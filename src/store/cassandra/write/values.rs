@@ -10,6 +10,7 @@ use crate::alarm::rules::Micros;
 use crate::minute::{Figures, PatientMinute};
 use crate::reading::{Consciousness, Observed, Reading, Sign, Signs, Timestamp};
 use crate::store::StoredReading;
+use crate::store::cassandra::minutes::month_of;
 use crate::store::changed::Changed;
 
 /// The length that stands for a value that is not set.
@@ -25,6 +26,11 @@ pub(super) trait Row {
 
     /// Whose it is.
     fn patient(&self) -> &str;
+
+    /// Which of its patient's partitions has it, where there are several.
+    fn part(&self) -> i32 {
+        0
+    }
 
     /// The key of the partition that has it.
     fn partition_key(&self) -> Vec<u8> {
@@ -226,6 +232,10 @@ impl Row for PatientMinute {
 
     fn patient(&self) -> &str {
         self.patient.as_str()
+    }
+
+    fn part(&self) -> i32 {
+        month_of(self.minute.start())
     }
 
     /// As a key of several columns is hashed: each behind its length, and a zero behind it.
