@@ -5,12 +5,14 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::net::sockopt;
 
 /// How often a quiet connection looks whether something has changed.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How long it may take until somebody listens again, also where somebody else has taken the port for a moment.
+const LISTENS_WITHIN: Duration = Duration::from_secs(10);
 /// What is carried in one piece at most.
 const PIECE_BYTES: usize = 32 * 1024;
 /// No frame of either protocol fits into so little.
@@ -65,6 +67,8 @@ struct State {
     /// Directions of connections that are open.
     open: AtomicU64,
     carried_bytes: AtomicU64,
+    /// Nobody listens.
+    is_closed: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -82,7 +86,7 @@ impl Link {
         self.address
     }
 
-    /// From now on this is wrong with it; `None` heals it.
+    /// From now on this is wrong with it; `None` heals it: then somebody listens when this returns.
     pub(crate) fn set(&self, trouble: Option<Trouble>) {
         if let Some(Trouble::CutAfter(bytes)) = trouble {
             self.state.left.store(bytes, Ordering::SeqCst);
@@ -92,6 +96,13 @@ impl Link {
             Some(Trouble::Down | Trouble::Reset | Trouble::Refused) => self.state.cut(),
             Some(Trouble::Forgotten) => self.state.forget(),
             _ => {}
+        }
+        let begun = Instant::now();
+        while trouble != Some(Trouble::Refused)
+            && self.state.is_closed.load(Ordering::SeqCst)
+            && begun.elapsed() < LISTENS_WITHIN
+        {
+            thread::sleep(LOOK_AGAIN);
         }
     }
 }
@@ -125,6 +136,14 @@ impl State {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it still is that nobody is to listen; then nobody does.
+    fn closes(&self) -> bool {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_refused = *trouble == Some(Trouble::Refused);
+        self.is_closed.fetch_or(is_refused, Ordering::SeqCst);
+        is_refused
+    }
+
     fn cut(&self) {
         self.cut_below.store(self.made.load(Ordering::SeqCst), Ordering::SeqCst);
     }
@@ -156,10 +175,13 @@ fn serve(listener: TcpListener, from: u16, server: &str, state: &Arc<State>) {
     let mut listener = Some(listener);
     while !state.has_ended() {
         match (&listener, state.trouble()) {
-            (Some(_), Some(Trouble::Refused)) => listener = None,
+            (Some(_), Some(Trouble::Refused)) if state.closes() => listener = None,
             (None, Some(Trouble::Refused)) => thread::sleep(LOOK_AGAIN),
             (None, _) => match listen(from) {
-                Ok(fresh) => listener = Some(fresh),
+                Ok(fresh) => {
+                    listener = Some(fresh);
+                    state.is_closed.store(false, Ordering::SeqCst);
+                }
                 Err(_) => thread::sleep(LOOK_AGAIN),
             },
             (Some(open), trouble) => match open.accept() {
