@@ -61,8 +61,9 @@ const SET_BACK: u8 = 3;
 /// What is to be done for the minutes of a patient.
 #[derive(Debug, Default)]
 pub(super) struct Need {
-    /// Minutes that are known, to be written.
-    rows: BTreeMap<Minute, Summary>,
+    /// Minutes that are known, to be written. A map has room for eleven at once, which would be some kilobytes for the one
+    /// that there mostly is.
+    rows: BTreeMap<Minute, Box<Summary>>,
     /// Minutes that only their rows can tell.
     read: BTreeSet<Minute>,
     /// The minute of the newest row before this one is to be read, and that of the newest of all.
@@ -103,7 +104,7 @@ impl Need {
     fn end(&mut self, running: &Running) {
         match running.summary() {
             Some(summary) => {
-                self.rows.insert(running.minute(), summary);
+                self.rows.insert(running.minute(), Box::new(summary));
             }
             None => {
                 self.read.insert(running.minute());

@@ -62,11 +62,18 @@ struct PatientQueue {
 struct Row {
     reading: Reading,
     in_flight: InFlight,
+    size_bytes: usize,
+    /// Apart, since few rows have any of it and a hundred thousand may wait.
+    beside: Option<Box<Beside>>,
+}
+
+/// What few rows have.
+#[derive(Debug, Default)]
+struct Beside {
     /// Later records of the same patient and time, joined into this row.
     joined: Vec<InFlight>,
     /// What is to be done for minutes once it is written.
     needs: Vec<Held>,
-    size_bytes: usize,
     refused: Option<Refused>,
 }
 
@@ -90,8 +97,8 @@ impl WriteQueue {
     /// The same, with what is to be done for minutes once it is written.
     pub(super) fn add_with(&mut self, reading: Reading, in_flight: InFlight, size_bytes: usize, need: Option<Held>) {
         let queue = self.queue_of(reading.patient());
-        let needs = need.into_iter().collect();
-        queue.add(Row { reading, in_flight, joined: Vec::new(), needs, size_bytes, refused: None });
+        let beside = need.map(|need| Box::new(Beside { needs: vec![need], ..Beside::default() }));
+        queue.add(Row { reading, in_flight, size_bytes, beside });
     }
 
     /// Whether anything of a patient waits, or is in flight.
@@ -154,8 +161,8 @@ impl WriteQueue {
         queue.is_in_flight = true;
         batch.rows.alarms.append(&mut queue.alarms);
         if let Some(row) = queue.pop_one() {
-            batch.refused = row.refused;
-            batch.attempts = row.refused.map_or(0, |refused| refused.attempts);
+            batch.refused = row.refused();
+            batch.attempts = batch.refused.map_or(0, |refused| refused.attempts);
             batch.add(row);
         }
         batch.patients.push(patient);
@@ -192,9 +199,9 @@ impl WriteQueue {
             return;
         };
         let Some(queue) = self.by_patient.get_mut(&patient) else { return };
-        let joined = records.collect();
+        let beside = Beside { joined: records.collect(), needs, refused: Some(refused) };
         self.alone.entry(patient.clone()).or_default();
-        queue.put_back(Row { reading, in_flight, joined, needs, size_bytes, refused: Some(refused) });
+        queue.put_back(Row { reading, in_flight, size_bytes, beside: Some(Box::new(beside)) });
         queue.is_in_flight = false;
         self.ready.push_back(patient);
     }
@@ -260,9 +267,11 @@ impl WriteBatch {
     fn add(&mut self, row: Row) {
         self.rows.readings.push(row.reading);
         self.in_flight.push(row.in_flight);
-        self.in_flight.extend(row.joined);
-        self.needs.extend(row.needs);
         self.size_bytes += row.size_bytes;
+        if let Some(beside) = row.beside {
+            self.in_flight.extend(beside.joined);
+            self.needs.extend(beside.needs);
+        }
     }
 }
 
@@ -273,7 +282,7 @@ impl PatientQueue {
 
     /// One that was not refused before, where there is one.
     fn pop_one(&mut self) -> Option<Row> {
-        let fresh = self.rows.iter().position(|row| row.refused.is_none());
+        let fresh = self.rows.iter().position(|row| row.refused().is_none());
         self.rows.remove(fresh.unwrap_or(0))
     }
 
@@ -314,10 +323,17 @@ impl PatientQueue {
 impl Row {
     fn join(&mut self, later: Self) {
         self.reading.overlay(&later.reading);
-        self.joined.push(later.in_flight);
-        self.joined.extend(later.joined);
-        self.needs.extend(later.needs);
         self.size_bytes += later.size_bytes;
+        let beside = self.beside.get_or_insert_default();
+        beside.joined.push(later.in_flight);
+        if let Some(later) = later.beside {
+            beside.joined.extend(later.joined);
+            beside.needs.extend(later.needs);
+        }
+    }
+
+    fn refused(&self) -> Option<Refused> {
+        self.beside.as_ref()?.refused
     }
 }
 

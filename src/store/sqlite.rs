@@ -29,10 +29,12 @@ mod sweep;
 pub mod write;
 
 use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 
 pub use error::SqliteError;
 #[cfg(feature = "testing")]
 pub use file::BUSY_LIMIT;
+use tokio::sync::Semaphore;
 
 use self::error::Doing;
 use self::write::Writer;
@@ -42,12 +44,19 @@ use self::write::Writer;
 pub struct SqliteStore {
     path: PathBuf,
     writer: Writer,
+    /// For who reads at the same time.
+    readers: Semaphore,
 }
+
+/// So many reads go on at the same time, or one for each core: every further thread keeps memory of its own, and they would
+/// wait for the cores.
+const READERS: usize = 4;
 
 impl SqliteStore {
     /// The store in the file at `path`, which need not exist yet: it is opened by what is done first.
     pub fn at(path: PathBuf) -> Result<Self, SqliteError> {
-        Ok(Self { writer: Writer::start(&path)?, path })
+        let readers = available_parallelism().map_or(READERS, |cores| READERS.max(cores.get()));
+        Ok(Self { writer: Writer::start(&path)?, path, readers: Semaphore::new(readers) })
     }
 
     /// The file.
@@ -58,7 +67,7 @@ impl SqliteStore {
 
     /// Removes the file with everything in it: for one that was made for a while.
     pub fn remove(self) -> Result<(), SqliteError> {
-        let Self { path, writer } = self;
+        let Self { path, writer, .. } = self;
         // The writer's connection closes first, or it would leave its log behind.
         drop(writer);
         file::remove(&path)
@@ -66,7 +75,7 @@ impl SqliteStore {
 
     /// Removes our tables, and the file with them if nothing else is in it. Tells each part that went.
     pub async fn clear(self) -> Result<Vec<String>, SqliteError> {
-        let Self { path, writer } = self;
+        let Self { path, writer, .. } = self;
         // The writer's connection closes first, or it would leave its log behind.
         drop(writer);
         let store = Self::at(path)?;
@@ -80,6 +89,8 @@ impl SqliteStore {
         work: impl FnOnce(&Path) -> Result<T, SqliteError> + Send + 'static,
     ) -> Result<T, SqliteError> {
         let path = self.path.clone();
+        // It is never closed. What changes something waits for nobody who reads.
+        let _reader = if doing == Doing::Read { self.readers.acquire().await.ok() } else { None };
         let outcome = tokio::task::spawn_blocking(move || work(&path)).await;
         outcome.unwrap_or_else(|ended| Err(SqliteError::failed(&self.path, doing, ended)))
     }

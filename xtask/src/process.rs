@@ -171,6 +171,11 @@ pub(crate) fn peak_bytes(pid: u32) -> Option<u64> {
     memory_bytes(pid, "VmHWM:")
 }
 
+/// How much of the files that a process has mapped is in memory, in bytes: mostly pages of the program itself.
+pub(crate) fn mapped_file_bytes(pid: u32) -> Option<u64> {
+    memory_bytes(pid, "RssFile:")
+}
+
 /// A line of /proc/PID/status that tells an amount of memory.
 fn memory_bytes(pid: u32, name: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;

@@ -89,6 +89,11 @@ impl Worker {
         process::peak_bytes(self.child.id())
     }
 
+    /// How much of that were pages of files, as it is now.
+    pub(crate) fn mapped_file_bytes(&self) -> Option<u64> {
+        process::mapped_file_bytes(self.child.id())
+    }
+
     /// Waits until it has come to a good end by itself.
     pub(crate) fn wait(&mut self, limit: Duration) -> Result<()> {
         let status = self.wait_for_some_end(limit)?;

@@ -136,7 +136,11 @@ impl<T: Store> Minutes<'_, T> {
         let (mut minutes, mut of) = (Vec::new(), Vec::new());
         let count = self.full_batch().unwrap_or(self.to_write.len());
         for (patient, Need { rows, holds, .. }) in self.to_write.drain(..count) {
-            let row = |(minute, summary)| PatientMinute { patient: patient.clone(), minute, summary };
+            let row = |(minute, summary): (Minute, Box<Summary>)| PatientMinute {
+                patient: patient.clone(),
+                minute,
+                summary: *summary,
+            };
             minutes.extend(rows.into_iter().map(row));
             of.push((patient, holds));
         }
@@ -153,7 +157,7 @@ impl<T: Store> Minutes<'_, T> {
                 if let (Some(tracked), Some(Before::Minute(_))) = (self.patients.get_mut(&patient), need.before) {
                     need.holds.extend(tracked.learn(newest));
                 }
-                need.rows.extend(rows);
+                need.rows.extend(rows.into_iter().map(|(minute, summary)| (minute, Box::new(summary))));
                 self.queue(patient, need);
                 None
             }
