@@ -64,13 +64,13 @@
 //! | the embedded broker's produce and fetch; its TLS and its users | `broker/records.rs`; `broker/server.rs`, `tls/server.rs`; `broker/users.rs`, `kafka/login/scram.rs` |
 //! | certificates that are made, and for how long one is | `tls/make.rs`; `tls/certificate.rs`, `diagnose/certificates.rs` |
 //! | what a store has to do, and what a third one needs | `store/any.rs`: its head lists it |
-//! | how large a batch may be; the columns of an insert and their values | `store/cassandra/write.rs`, `store/sqlite/write.rs`; `store/cassandra/write/values.rs`, `store/sqlite/write.rs` |
+//! | how many readings are written together; where a request to Cassandra ends, by its rows and bytes; the columns of an insert and their values | `store/cassandra/write.rs`, `store/sqlite/write.rs`; `store/cassandra/write/request.rs`; `store/cassandra/write/values.rs`, `store/sqlite/write.rs` |
 //! | what is written of an alarm; its row read back, and what a missing value there stands for | `store/changed.rs`; `store/stored_alarm.rs` |
 //! | how long rows are kept: what is in force, and what that means for a row; TTLs; old rows of a file go | `store/retention.rs`; `store/cassandra/retention.rs`; `store/sqlite/sweep.rs` |
-//! | rows in Cassandra that were written before get their end; the largest patients, and from when on they are too large | `cmd/retention/apply.rs`, `store/cassandra/renew.rs`; `Largest` in `store/stock.rs`, `diagnose/store.rs` |
+//! | rows in Cassandra that were written before get their end; the largest patients, and from when on they are too large | `cmd/retention/apply.rs`, `store/renewal.rs`, `store/cassandra/renew.rs`; `Largest` in `store/stock.rs`, `diagnose/store.rs` |
 //! | months of readings as files: what is in the folder; a file; beside the table, and out of it; back | `archive/folder.rs`, `archive/manifest.rs`; `archive/parquet.rs`; `cmd/archive/`, `store/*/remove.rs`; `archive/backup.rs` |
 //! | a patient is erased; what stays of the journal | `cmd/patient/erase.rs`; `store/removal.rs` |
-//! | what the readings of a minute come to; when a minute is over, and when its rows are asked; as rows; minutes, hours and days read back | `minute.rs`; `pipeline/minutes.rs`; `store/*/minutes.rs`; `store/series.rs` |
+//! | what the readings of a minute come to; when a minute is over, and when its rows are asked; as rows; minutes, hours and days read back; which an import computes | `minute.rs`; `pipeline/minutes.rs`; `store/*/minutes.rs`; `store/series.rs`; `cmd/import/minutes.rs` |
 //! | tables and their columns; the numbered steps that make them | `store/tables.rs`; `store/migrations.rs`, `migrations/` |
 //! | applied rules and admitted patients, as rows; who acknowledged | `store/*/journal.rs`; `store/*/acknowledge.rs` |
 //!

@@ -4,6 +4,7 @@
 //! nothing. A pipe can be read once only: it is written up to its first fault.
 
 mod chunk;
+mod minutes;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use self::chunk::{Batch, feed};
+use self::minutes::Days;
 use super::common::progress_line::ProgressLine;
 use super::{Context, unless_stopped};
 use crate::advice::{Advice, Code};
@@ -39,7 +41,7 @@ the table. What a row does not carry stays as it is in the store, so it is
 safe to run again. A CSV file may have a line of column names; without one the
 columns are in the order of an export.
 Rows that are older than what is kept (`vitals retention show`) are counted,
-and not written.
+and not written. Of the others the minutes are computed, which --every reads.
 All of a file is checked before anything is written; a pipe is written up
 to its first fault. Of an archive every file has to be as its manifest says.
 
@@ -110,6 +112,7 @@ async fn write(backup: Backup, store: &AnyStore, total: Option<u64>, context: &C
         writes: FuturesUnordered::new(),
         in_flight: Vec::new(),
         expired: 0,
+        days: Days::default(),
     };
     let outcome = tokio::select! {
         outcome = writer.write_all(&mut chunks) => outcome,
@@ -122,27 +125,30 @@ async fn write(backup: Backup, store: &AnyStore, total: Option<u64>, context: &C
     // The reader ends where nobody takes its chunks any more.
     drop(chunks);
     outcome?;
-    let (written, end) = (writer.line.rows(), reading.await??);
+    let Writer { line, progress, expired, days, .. } = writer;
+    drop(progress);
+    let written = line.to_string();
+    let minutes = tokio::select! {
+        minutes = days.compute(store, output) => minutes?,
+        () = shutdown.wait() => {
+            output.note(format_args!("stopped: {written} are written, but not all of their minutes; import it again"));
+            return Ok(Code::CutShort);
+        }
+    };
+    let (rows, end) = (line.rows(), reading.await??);
     if let Some(fault) = end.fault {
         return Err(match backup.file() {
-            Some(file) => ArchiveError::Changed { path: file.to_owned(), written },
-            None => ArchiveError::MalformedAfter { from: backup.name(), fault, written },
+            Some(file) => ArchiveError::Changed { path: file.to_owned(), written: rows },
+            None => ArchiveError::MalformedAfter { from: backup.name(), fault, written: rows },
         }
         .into());
     }
-    let Writer { line, progress, expired, .. } = writer;
-    drop(progress);
-    output.note(format_args!("imported {}: {line}", backup.name()));
+    output.note(format_args!("imported {}: {written}; {} computed", backup.name(), counted(minutes, "minute")));
     if expired > 0 {
         output.note(format_args!(
             "note: {expired} of them {} older than what is kept, and not written: `vitals retention show`",
             if expired == 1 { "is" } else { "are" }
         ));
-    }
-    if written > 0 {
-        output.note(
-            "hint: `vitals retention minutes` makes their minutes, where a consumer has written into these tables",
-        );
     }
     if !end.unknown.is_empty() {
         output.note(format_args!("note: columns that were passed over: {}", end.unknown.join(", ")));
@@ -192,6 +198,7 @@ struct Writer<'a> {
     in_flight: Vec<Arc<Batch>>,
     /// Rows that were not written: they are older than what is kept.
     expired: u64,
+    days: Days,
 }
 
 impl Writer<'_> {
@@ -221,6 +228,7 @@ impl Writer<'_> {
         match self.writes.next().await {
             Some(Ok((batch, written))) => {
                 self.expired += written.expired;
+                self.days.note(&batch.rows);
                 self.in_flight.retain(|other| !Arc::ptr_eq(other, &batch));
                 self.line.add(batch.read, "importing", &mut self.progress);
                 Ok(())

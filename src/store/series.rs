@@ -165,10 +165,9 @@ impl<'store> Series<'store> {
 
     /// Finds out of which time there are minutes.
     async fn begin(&mut self) -> Result<(), StoreError> {
-        let Stretch { since, until, .. } = self.stretch;
-        let first = edge(self.store, &self.stretch, Order::OldestFirst).await?;
-        let newest = if first.is_some() { edge(self.store, &self.stretch, Order::NewestFirst).await? } else { None };
-        let Some(((first, _), newest)) = first.zip(newest) else {
+        let Stretch { patient, since, until, .. } = &self.stretch;
+        let (since, until) = (*since, *until);
+        let Some((first, newest)) = edges(self.store, patient, since, until).await? else {
             self.pieces.push_back(Piece::Readings(since, until));
             return Ok(());
         };
@@ -231,22 +230,37 @@ impl<'store> Series<'store> {
     }
 }
 
-/// The first minute that is kept, in this order.
-async fn edge(store: &AnyStore, stretch: &Stretch, order: Order) -> Result<Option<(Minute, Summary)>, StoreError> {
-    let Stretch { patient, since, until, .. } = stretch;
-    let mut minutes = store.minutes(patient, *since, *until, order, true);
-    while let Some(page) = minutes.next_page().await? {
-        if let Some(minute) = page.into_iter().next() {
-            return Ok(Some(minute));
-        }
+/// The first minute that is kept, and the newest one with what it holds.
+async fn edges(
+    store: &AnyStore,
+    patient: &str,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+) -> Result<Option<(Minute, (Minute, Summary))>, StoreError> {
+    let mut edges = Vec::new();
+    for order in [Order::OldestFirst, Order::NewestFirst] {
+        let mut minutes = store.minutes(patient, since, until, order, true);
+        let edge = loop {
+            match minutes.next_page().await? {
+                Some(page) if page.is_empty() => {}
+                page => break page.into_iter().flatten().next(),
+            }
+        };
+        let Some(edge) = edge else { return Ok(None) };
+        edges.push(edge);
     }
-    Ok(None)
+    Ok(edges.first().zip(edges.last()).map(|((first, _), newest)| (*first, *newest)))
 }
 
 /// So many minutes are written at once.
 const WRITTEN_AT_ONCE: usize = 200;
 
 impl AnyStore {
+    /// The first and the newest minute of a patient that are kept of this time or a later one.
+    pub async fn kept_minutes(&self, patient: &str, since: Timestamp) -> Result<Option<(Minute, Minute)>, StoreError> {
+        Ok(edges(self, patient, Some(since), None).await?.map(|(first, (newest, _))| (first, newest)))
+    }
+
     /// Computes the minutes of a patient from the readings that are stored, and writes them in the place of what is there;
     /// but no minute of which a reading may have gone. Tells how many they are.
     pub async fn make_minutes(

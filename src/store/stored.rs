@@ -66,7 +66,7 @@ pub struct Erased {
 
 impl StoredReading {
     /// When it was taken, and what was measured, where the time is one.
-    pub(super) fn moment(&self) -> Option<(Timestamp, Signs)> {
+    pub(crate) fn moment(&self) -> Option<(Timestamp, Signs)> {
         Some((Timestamp::parse(&self.timestamp).ok()?, self.signs))
     }
 }

@@ -14,8 +14,8 @@ use crate::reading::{PatientId, Timestamp};
 /// Of what.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A consumer writes each minute by itself. This is for readings that were stored
-before there were minutes, or that an import or another program has written:
+A consumer and an import write each minute by themselves. This is for readings
+that were stored before there were minutes, or that another program has written:
 each minute is computed from its readings, and takes the place of what is there.
 It can be stopped and begun again at any time, also beside consumers. A minute
 of which a reading may have gone by its age is left as it is.

@@ -28,6 +28,7 @@ macro_rules! on_a_pair {
             tables_of_a_newer_vitals_are_read_with_a_note_and_never_written_to
             what_is_older_is_counted_as_expired_by_consume_and_import_and_no_fault_to_an_audit
             minutes_hours_and_days_are_told_alike_out_of_readings_and_out_of_minutes
+            readings_that_are_imported_are_in_minutes_wherever_they_lie
         }
     };
     ($ready:path: $($check:ident)*) => {
@@ -127,7 +128,7 @@ pub(crate) fn minutes_hours_and_days_are_told_alike_out_of_readings_and_out_of_m
 ) {
     let ward = ready(1);
     ward.file("in.csv", odd_rows());
-    ward.run("import in.csv").well().tells(&["hint: `vitals retention minutes`"]);
+    ward.run("import in.csv").well().tells(&["; 45 minutes computed"]);
     let told = || {
         let series = |every: &str| ward.rows(&format!("query --patient P9 --every {every} --limit 100"));
         ["1m", "1h", "1d"].map(series)
@@ -147,6 +148,36 @@ pub(crate) fn minutes_hours_and_days_are_told_alike_out_of_readings_and_out_of_m
         ward.read("minutes.ndjson").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(exported.iter().rev().eq(&before[0]), "the oldest first");
     ward.refused("export --every 1m -o fhir minutes.fhir.ndjson", 2).tells(&["--every cannot be written as FHIR"]);
+}
+
+/// Minutes are taken to go on without a gap from the first to the newest one.
+pub(crate) fn readings_that_are_imported_are_in_minutes_wherever_they_lie<P: Program>(ready: fn(u32) -> P) {
+    let ward = ready(1);
+    let rows = |days: &[u32]| {
+        let row = |day: &u32| {
+            format!("P1,2025-10-{day:02}T10:00:05+00:00,80,,,,,\nP1,2025-10-{day:02}T10:00:45+00:00,90,,,,,\n")
+        };
+        NAMES.to_owned() + &days.iter().map(row).collect::<String>()
+    };
+    ward.file("sent.csv", rows(&[5, 9]));
+    ward.done("produce --mode csv --csv sent.csv --once --interval 0");
+    ward.consume();
+    let mut days = vec![5, 9];
+    for imported in [&[7][..], &[1, 3], &[11, 13], &[6, 8]] {
+        ward.file("in.csv", rows(imported));
+        ward.run("import in.csv").well().tells(&["minutes computed"]);
+        days.extend(imported);
+        days.sort_unstable();
+        let told = ward.rows("query --patient P1 --every 1m --limit 100");
+        let expected: Vec<_> = days
+            .iter()
+            .rev()
+            .map(|day| serde_json::json!([format!("2025-10-{day:02}T10:00:00+00:00"), 2, 80, 90]))
+            .collect();
+        let figures =
+            |row: &Value| serde_json::json!([row["time"], row["n"], row["heart_rate_min"], row["heart_rate_last"]]);
+        assert_eq!(told.iter().map(figures).collect::<Vec<_>>(), expected, "{imported:?}");
+    }
 }
 
 pub(crate) fn what_is_exported_is_imported_and_exported_again_as_the_same_bytes<P: Program>(ready: fn(u32) -> P) {
