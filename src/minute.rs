@@ -9,7 +9,7 @@
 use std::fmt;
 
 use crate::alarm::believed;
-use crate::reading::{PatientId, Sign, Signs, Timestamp};
+use crate::reading::{Observed, PatientId, Sign, Signs, Timestamp};
 
 /// How many parts of a degree a temperature is told to.
 const PARTS_OF_A_DEGREE: f64 = 100_000.0;
@@ -173,6 +173,23 @@ impl Summary {
     #[must_use]
     pub fn get(&self, sign: Sign) -> Option<Figures> {
         self.signs.get(sign.place()).copied().flatten()
+    }
+
+    /// The last value of each sign.
+    #[must_use]
+    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "each was a value of a sign")]
+    pub fn last(&self) -> Signs {
+        let last = |sign| self.get(sign).map(|figures| figures.last);
+        let whole = |sign| last(sign).map(|value| value as i32);
+        Signs {
+            heart_rate: whole(Sign::HeartRate),
+            spo2: whole(Sign::Spo2),
+            systolic: whole(Sign::Systolic),
+            diastolic: whole(Sign::Diastolic),
+            respiratory_rate: whole(Sign::RespiratoryRate),
+            temperature: last(Sign::Temperature).map(|value| value as f32),
+            observed: Observed::NOTHING,
+        }
     }
 
     fn of(signs: &Signs) -> Self {

@@ -55,6 +55,10 @@ each reading over a limit, are no alarms.
   UNACK   alarms that nobody has acknowledged
   NEWS2   the highest in that time, and when; ≥ is PARTIAL, see `vitals scores`
 
+A time of more than three days, and one whose readings have gone by their age,
+is told by the minutes of the readings: NEWS2 is that of each minute's last
+values then, and without observations.
+
 -o json is one document with all tables, ndjson and csv are the patients' rows.
 The page of --html is one file that loads nothing: figures, alarms and a trend
 for each patient, to be read on a screen or printed.

@@ -148,8 +148,9 @@ impl Retention {
         Life::of(self.in_force().minutes, start.as_micros(), now)
     }
 
-    /// Whether all readings of a minute are there that were stored: else it cannot be computed any more.
-    pub(super) fn has_rows_of(&self, start: Timestamp, now: i64) -> bool {
+    /// Whether all readings from a moment on are there that were stored: else a minute cannot be computed any more.
+    #[must_use]
+    pub fn has_rows_of(&self, start: Timestamp, now: i64) -> bool {
         let is_removed = self.removed_before.is_some_and(|before| start < before);
         !is_removed && Timestamp::from_micros(now).is_some_and(|now| !self.may_be_over(start, now, ROWS_ARE_READ))
     }

@@ -6,6 +6,7 @@ use crate::admission::Admission;
 use crate::alarm::RunningScore;
 use crate::alarm::rules::Micros;
 use crate::cmd::common::patient_days::Spans;
+use crate::minute::Summary;
 use crate::reading::Signs;
 use crate::score::{BuiltIn, Scale, Score};
 
@@ -45,20 +46,36 @@ impl Course {
     /// Takes the next reading, by its time. Those before the time of the report only tell of signs that count in a score
     /// later.
     pub(super) fn take(&mut self, time: Micros, signs: &Signs) {
+        if self.count(time, signs, 1)
+            && let Some(trend) = &mut self.trend
+        {
+            trend.take(time, signs);
+        }
+    }
+
+    /// Takes what the readings of the minute that begins then come to. The score is that of the last value of each sign.
+    pub(super) fn take_minute(&mut self, start: Micros, summary: &Summary) {
+        if self.count(start, &summary.last(), summary.n.into())
+            && let Some(trend) = &mut self.trend
+        {
+            trend.take_minute(start, summary);
+        }
+    }
+
+    /// Tells whether they are of the time of the report.
+    fn count(&mut self, time: Micros, signs: &Signs, readings: u64) -> bool {
         let score = self.score.as_mut().and_then(|score| score.take(time, signs));
         if !self.period.holds(time) {
-            return;
+            return false;
         }
-        self.readings += 1;
+        self.readings += readings;
         self.spans.take(time);
         if let Some((score, _)) = score
             && self.peak.is_none_or(|peak| score.total > peak.score.total)
         {
             self.peak = Some(Peak { score, time });
         }
-        if let Some(trend) = &mut self.trend {
-            trend.take(time, signs);
-        }
+        true
     }
 
     /// How many were in the time of the report.
@@ -122,6 +139,32 @@ mod tests {
         let with_temperature = Signs { temperature: Some(39.5), ..Signs::default() };
         let total = |minute| course(&[(minute, with_temperature), (110, only(95))]).peak().unwrap().score.total;
         assert_eq!((total(50), total(49)), (3, 1));
+    }
+
+    #[test]
+    fn minutes_of_readings_come_to_what_the_readings_do() {
+        let period = Period { since: 100 * MINUTE, until: 200 * MINUTE, now: 200 * MINUTE };
+        let (mut by_readings, mut by_minutes) = (Course::new(period, true, None), Course::new(period, true, None));
+        for minute in 60..220 {
+            let mut summary = Summary::default();
+            // No minute has the highest and the lowest in its middle.
+            for (second, rate) in
+                [(0, 60 + i32::try_from(minute % 50).unwrap()), (30, 130 - i32::try_from(minute % 70).unwrap())]
+            {
+                let signs = Signs { temperature: Some(36.6), ..rates(rate, 16) };
+                by_readings.take(minute * MINUTE + second * SECOND, &signs);
+                summary.add(&signs);
+            }
+            by_minutes.take_minute(minute * MINUTE, &summary);
+        }
+        assert_eq!(by_minutes.readings(), by_readings.readings());
+        assert_eq!(by_minutes.watched() / MINUTE, by_readings.watched() / MINUTE);
+        let peak = |course: &Course| course.peak().map(|peak| (peak.score.total, peak.score.is_partial));
+        assert_eq!(peak(&by_minutes), peak(&by_readings));
+        let lines = |course: Course| {
+            course.lines().unwrap().iter().map(|line| (line.range(), line.runs.len())).collect::<Vec<_>>()
+        };
+        assert_eq!(lines(by_minutes), lines(by_readings));
     }
 
     #[test]

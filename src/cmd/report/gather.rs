@@ -1,10 +1,11 @@
 //! What the store has of the time of a report, patient by patient: memory grows with patients and alarms, not with
-//! readings.
+//! readings. Of a long time, and of one whose readings may have gone, the minutes are read.
 
 use std::collections::BTreeSet;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
+use super::clock::HOUR;
 use super::course::Course;
 use super::label::label;
 use super::period::Period;
@@ -12,15 +13,22 @@ use super::raised::{LOOKED_THROUGH, Raised};
 use super::summary::{Builder, Seen, Summary};
 use crate::admission::Admission;
 use crate::alarm::MAX_SCORED_AGE;
+use crate::alarm::rules::Micros;
 use crate::cmd::common::pages::Pages;
 use crate::cmd::common::progress_line::ProgressLine;
 use crate::cmd::common::score::time_of;
+use crate::cmd::common::series::SeriesPages;
+use crate::minute::Every;
 use crate::output::Output;
 use crate::reading::{PatientId, Timestamp};
-use crate::store::{AnyStore, Order, Selection, StoreError, StoredAlarm, Width};
+use crate::store::{AnyStore, Order, Selection, StoreError, StoredAlarm, Stretch, Width};
 
 /// How many patients are read at the same time.
 const AT_ONCE: usize = 8;
+
+/// A longer time is told by the minutes of the readings: a week of ten patients at one reading a second is six million
+/// readings, and a hundred thousand minutes.
+const READ_WHOLE: Micros = 72 * HOUR;
 
 /// Everything of one patient, or of all. With a trend of each where that is wanted.
 pub(super) async fn gather(
@@ -38,11 +46,12 @@ pub(super) async fn gather(
     // Who was discharged since belongs to the shift as well.
     let ward_of = |patient: &String| admissions.get(patient).and_then(|admission| admission.ward.as_deref());
     patients.retain(|patient| ward.is_none() || ward_of(patient) == ward);
+    let by_minutes = period.length() > READ_WHOLE || !has_all_rows(store, period).await?;
     let (mut line, mut progress) = (ProgressLine::new(), output.progress(None));
-    let mut builder = Builder::new(period);
+    let mut builder = Builder::new(period, by_minutes);
     let look = |patient: String| {
         let admission = admissions.get(&patient);
-        look_at(store, (patient, admission), period, with_trends)
+        look_at(store, (patient, admission), period, with_trends, by_minutes)
     };
     let mut looked_at = stream::iter(patients).map(look).buffer_unordered(AT_ONCE);
     while let Some(seen) = looked_at.try_next().await? {
@@ -52,11 +61,18 @@ pub(super) async fn gather(
     Ok(builder.finish())
 }
 
+/// Whether there are all readings of that time that were stored.
+async fn has_all_rows(store: &AnyStore, period: Period) -> Result<bool, StoreError> {
+    let Some(since) = Timestamp::from_micros(period.since) else { return Ok(true) };
+    Ok(store.retention().await?.has_rows_of(since, period.now))
+}
+
 async fn look_at(
     store: &AnyStore,
     (patient, admission): (String, Option<&Admission>),
     period: Period,
     with_trend: bool,
+    by_minutes: bool,
 ) -> Result<Seen, StoreError> {
     let mut rows = store.alarms_of(&[&patient], LOOKED_THROUGH).await?;
     let is_cut_off = rows.len() >= LOOKED_THROUGH.into();
@@ -74,13 +90,19 @@ async fn look_at(
         patient,
     };
     sort_out(rows, &period, &mut seen);
-    let selection = Selection::Patient {
-        id: seen.patient.clone(),
-        // What was measured before counts in the first scores.
-        since: Timestamp::from_micros(period.since.saturating_sub(MAX_SCORED_AGE)),
-        until: Timestamp::from_micros(period.until),
-        order: Order::OldestFirst,
-    };
+    // What was measured before counts in the first scores.
+    let since = Timestamp::from_micros(period.since.saturating_sub(MAX_SCORED_AGE));
+    let (id, until, order) = (seen.patient.clone(), Timestamp::from_micros(period.until), Order::OldestFirst);
+    if by_minutes {
+        let mut pages = SeriesPages::of(store, Stretch { patient: id, every: Every::Minute, since, until, order });
+        while let Some(page) = pages.next_page().await? {
+            for (start, summary) in &page {
+                seen.course.take_minute(start.as_micros(), summary);
+            }
+        }
+        return Ok(seen);
+    }
+    let selection = Selection::Patient { id, since, until, order };
     let mut pages = Pages::of(store, &selection, Width::Rows).await?;
     while let Some(page) = pages.next_page().await? {
         for reading in &page {
@@ -151,7 +173,7 @@ mod tests {
         store.write(&Batch { alarms, ..Batch::default() }).await.unwrap();
         // All that began in this time was looked through.
         let period = Period { since: 4000 * SECOND, until: 6000 * SECOND, now: 6000 * SECOND };
-        let seen = look_at(&store, ("P1".to_owned(), None), period, false).await.unwrap();
+        let seen = look_at(&store, ("P1".to_owned(), None), period, false, false).await.unwrap();
         assert_eq!(seen.alarms.iter().filter(|alarm| alarm.is_on()).map(|alarm| alarm.start).collect::<Vec<_>>(), [0]);
         assert!(seen.is_cut_off);
     }

@@ -80,6 +80,8 @@ pub(super) struct OfRule {
 /// What is not in the figures.
 #[derive(Debug, Default)]
 struct Missing {
+    /// Whether minutes were read and not readings.
+    by_minutes: bool,
     /// Rows of an earlier `vitals`.
     lines: usize,
     /// Readings whose time is none.
@@ -118,8 +120,8 @@ pub(super) struct Builder {
 }
 
 impl Builder {
-    pub(super) fn new(period: Period) -> Self {
-        let (rules, missing) = (BTreeMap::new(), Missing::default());
+    pub(super) fn new(period: Period, by_minutes: bool) -> Self {
+        let (rules, missing) = (BTreeMap::new(), Missing { by_minutes, ..Missing::default() });
         Self { period, patients: Vec::new(), rules, unacknowledged: Vec::new(), longest: Vec::new(), missing }
     }
 
@@ -192,8 +194,15 @@ impl OfRule {
 impl Summary {
     /// What is not in the figures, each in a sentence.
     pub(super) fn gaps(&self) -> Vec<String> {
-        let Missing { lines, timeless, cut_off } = self.missing;
+        let Missing { by_minutes, lines, timeless, cut_off } = self.missing;
         let mut gaps = Vec::new();
+        if by_minutes {
+            gaps.push(
+                "NEWS2 is that of the last values of each minute, and without observations: a time of more than 3 days, \
+                 or one whose readings need not be there any more, is told by its minutes"
+                    .to_owned(),
+            );
+        }
         if lines > 0 {
             let rows = counted(lines, "row");
             gaps.push(format!("{rows} of an earlier vitals left out, one a reading over a limit: these are no alarms"));

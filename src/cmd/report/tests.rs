@@ -57,7 +57,7 @@ fn seen(patient: &str, alarms: Vec<Raised>, from: Micros, to: Micros) -> Seen {
 }
 
 fn summary(patients: Vec<Seen>) -> Summary {
-    let mut builder = Builder::new(PERIOD);
+    let mut builder = Builder::new(PERIOD, false);
     for seen in patients {
         builder.take(seen);
     }

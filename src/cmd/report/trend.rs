@@ -9,6 +9,7 @@ use super::period::Period;
 use crate::alarm::believed;
 use crate::alarm::rules::Micros;
 use crate::cmd::common::patient_days::Spans;
+use crate::minute::{Figures, Summary};
 use crate::reading::{Sign, Signs};
 
 /// Each is four units of a drawing of 720, or 4 minutes of 12 hours.
@@ -83,8 +84,7 @@ impl Trend {
 
     /// Takes the next reading, by its time, which is not before the beginning.
     pub(super) fn take(&mut self, time: Micros, signs: &Signs) {
-        let place = usize::try_from(time.saturating_sub(self.since) / self.bucket_length).unwrap_or_default();
-        let values = believed(signs);
+        let (place, values) = (self.place(time), believed(signs));
         for (track, sign) in self.signs.iter_mut().zip(DRAWN) {
             let value = values.get(sign.place()).copied().flatten();
             match value {
@@ -95,6 +95,23 @@ impl Trend {
         }
     }
 
+    /// Takes what the readings of the minute that begins then come to.
+    pub(super) fn take_minute(&mut self, start: Micros, summary: &Summary) {
+        let place = self.place(start);
+        for (track, sign) in self.signs.iter_mut().zip(DRAWN) {
+            let Some(Figures { min, max, last, .. }) = summary.get(sign) else { continue };
+            // Which of them came first nobody knows any more; behind one another they are drawn all the same.
+            for (time, value) in (start..).zip([min, max, last]) {
+                track.note(place, Point { time, value });
+            }
+            track.spans.take(start);
+        }
+    }
+
+    fn place(&self, time: Micros) -> usize {
+        usize::try_from(time.saturating_sub(self.since) / self.bucket_length).unwrap_or_default()
+    }
+
     pub(super) fn lines(self) -> Vec<Line> {
         self.signs.into_iter().zip(DRAWN).map(|(track, sign)| track.line(sign)).collect()
     }
@@ -103,6 +120,10 @@ impl Trend {
 impl Track {
     fn believe(&mut self, place: usize, point: Point) {
         self.spans.take(point.time);
+        self.note(place, point);
+    }
+
+    fn note(&mut self, place: usize, point: Point) {
         let Some(bucket) = self.bucket(place) else { return };
         let follows_doubt = std::mem::take(&mut bucket.ends_in_doubt);
         let only = Believed { first: point, last: point, lowest: point, highest: point, follows_doubt };

@@ -69,6 +69,26 @@ fn the_alarms_of_a_shift_are_counted_by_patient_and_rule() {
 }
 
 #[test]
+fn a_long_time_and_one_whose_readings_have_gone_are_told_by_their_minutes() {
+    let home = ward();
+    let shift = document(&home, SHIFT);
+    let long = "--since 2025-10-22T10:00:00Z --until 2025-10-26T12:00:00Z";
+    let told = "NEWS2 is that of the last values of each minute";
+    assert!(!home.run(&format!("report {SHIFT}")).well().stderr.iter().any(|line| line.contains(told)));
+    // There is a reading a minute, at its beginning.
+    home.run(&format!("report {long} --html long.html")).well().tells(&[told]);
+    assert_eq!(document(&home, long)["by_patient"], shift["by_patient"]);
+    assert!(home.read("long.html").contains(told));
+
+    home.done("retention set --raw 30d --yes --by Anna --reason disk");
+    home.sql("DELETE FROM patient_vitals");
+    for span in [SHIFT, long] {
+        home.run(&format!("report {span}")).well().tells(&[told]);
+        assert_eq!(document(&home, span)["by_patient"], shift["by_patient"]);
+    }
+}
+
+#[test]
 fn the_page_is_replaced_by_a_whole_one_and_holds_what_others_have_named_as_text() {
     let home = ward();
     home.file("shift.html", "old");
