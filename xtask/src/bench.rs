@@ -8,6 +8,7 @@
 //! - [`secure`]: the table of TLS, logins and several servers
 //! - [`ward`]: the table of who looks at the ward
 //! - [`devices`]: the table of HL7
+//! - [`years`]: the table of retention, minutes and archives
 //! - [`alarms`]: the table of what alarms cost, also beside them
 //! - [`capacity`]: `cargo xtask capacity`, what a number of patients needs
 //! - [`kit`]: what all need: the `dist` build, a Python, a folder, and programs with the time and memory they took
@@ -28,6 +29,7 @@ mod peers;
 mod references;
 mod secure;
 mod ward;
+mod years;
 
 use std::fs;
 use std::path::PathBuf;
@@ -95,6 +97,8 @@ enum Subject {
     Ward,
     /// HL7 of many monitors
     Devices,
+    /// The end of rows, minutes and archives
+    Years,
     /// Drains and producing beside reference programs
     Peers,
     /// What alarms cost, beside a reference program without any
@@ -117,6 +121,7 @@ impl Subject {
             (Self::Secure, _) => secure::measure(kit, fresh, load).map(Some),
             (Self::Ward, _) => ward::measure(kit, fresh, load).map(Some),
             (Self::Devices, _) => devices::measure(kit, load).map(Some),
+            (Self::Years, _) => years::measure(kit, fresh, load).map(Some),
             (Self::Peers, Some(references)) => {
                 peers::measure(references, heap(HeapSize::installed_cassandra), kit, fresh, load).map(Some)
             }
@@ -180,6 +185,8 @@ struct Load {
     readings: u32,
     /// Rows that are exported, imported and consumed beside Cassandra.
     rows: u32,
+    /// Rows of a large file, which is archived and whose rows go.
+    old_rows: u32,
     /// So many fewer rows that memory which grows with them would show it.
     few_rows: u32,
     /// For how long `vitals bench` sends.
@@ -199,6 +206,7 @@ impl Load {
             starts: 20,
             readings: 600_000,
             rows: 200_000,
+            old_rows: 10_000_000,
             few_rows: 50_000,
             seconds: 10,
             calls: 5,
@@ -207,7 +215,7 @@ impl Load {
 
     /// A tenth, once.
     fn quick() -> Self {
-        let Self { records, single_messages, starts, readings, rows, few_rows, .. } = Self::full(1);
+        let Self { records, single_messages, starts, readings, rows, old_rows, few_rows, .. } = Self::full(1);
         Self {
             rounds: 1,
             is_quick: true,
@@ -216,6 +224,7 @@ impl Load {
             starts: starts / 10,
             readings: readings / 10,
             rows: rows / 10,
+            old_rows: old_rows / 10,
             few_rows: few_rows / 10,
             seconds: 2,
             calls: 1,

@@ -113,8 +113,8 @@ impl Measured {
     fn many_streams(&mut self, kit: &Kit, load: &Load) -> Result<()> {
         say::talk(&format!("  {STREAMS} streams"));
         let ward = Ward::demonstrated(kit, &["--patients", FULL_WARD, "--rate", FULL_WARD])?;
-        let until = Instant::now() + SETTLING + Duration::from_secs(load.seconds.into());
         let watchers: Vec<_> = (0..STREAMS).map(|_| ward.watcher()).collect::<Result<_>>()?;
+        let until = Instant::now() + SETTLING + Duration::from_secs(load.seconds.into());
         // One of them looks into what comes; the others take it, as a hundred browsers on other machines would.
         let watching: Vec<_> = watchers
             .into_iter()
