@@ -53,8 +53,9 @@ use crate::{signals, venv};
 #[command(after_help = "\
 Builds the profile `dist`, starts a Kafka 4.3.1, a Cassandra 5.0.8 and embedded
 brokers of its own on free ports of 127.0.0.1, measures by turns, and ends them.
-It needs what `cargo xtask test` needs, 2 GB of disk, and a quiet machine:
-whatever else runs lowers the figures. Three rounds take about twenty minutes.
+It needs what `cargo xtask test` needs, 4 GB of disk, and a quiet machine:
+whatever else runs lowers the figures. Three rounds take about twenty minutes,
+and some more for the table of years.
 
 Examples:
   cargo xtask bench

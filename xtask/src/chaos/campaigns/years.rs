@@ -118,7 +118,9 @@ impl<'a> Year<'a> {
         send("/dev/null")?;
         run.verdict.fault("readings sent again");
         self.deployment.drain(members)?;
-        if run.schedule.coin() {
+        // A consumer with the bug adds up what it remembers: another one that reads all of it again writes the right figures
+        // in the place of the wrong ones, and so does who deletes what is archived.
+        if run.schedule.coin() && !run.is_planted() {
             // By another group: nobody seeks for one whose members come back by their names.
             self.deployment.at.group = format!("{}-{step}", self.deployment.at.topic);
             let members = vec![self.member(run, "one")?, self.member(run, "two")?];
@@ -128,7 +130,7 @@ impl<'a> Year<'a> {
         let before = self.until.to_string();
         let before = run.harness.run_script(SCRIPT, &["time", &before], COMMAND_LIMIT)?;
         self.vitals(&format!("archive --before {} {}", before.trim(), self.archive))?;
-        if run.schedule.coin() {
+        if run.schedule.coin() && !run.is_planted() {
             self.vitals(&format!("archive delete {} --yes", self.archive))?;
             self.gone_before = self.until;
             run.verdict.fault("archives in the place of rows");
