@@ -32,7 +32,7 @@ pub use journal::{Admissions, Followed, History, Journal};
 pub use removal::Removal;
 pub use renewal::Renewed;
 pub use retention::{Kept, Retention, RetentionChange, TAKEN_UP_WITHIN, removed_before};
-pub use series::{Series, Stretch};
+pub use series::{Series, Stretch, WhichMinutes};
 pub(crate) use stock::{FileRoom, Largest, PatientRows, Stock, TableStock};
 pub use stored::{Erased, Order, SchemaPart, SchemaState, SchemaStep, Selection, StoredReading, Width};
 pub use stored_alarm::{Acknowledged, AlarmId, AlarmState, StoredAlarm};

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
 use tokio::time::sleep;
 
 use crate::pipeline::store::WriteError;
 use crate::reading::{PatientId, Timestamp};
 use crate::retry;
-use crate::store::{AnyStore, StoreError};
+use crate::store::{AnyStore, StoreError, WhichMinutes};
 
 /// How often a patient is begun anew before it ends with an error.
 const ATTEMPTS: u32 = 6;
@@ -23,24 +21,11 @@ pub async fn make(
     patient: &PatientId,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
+    which: WhichMinutes,
 ) -> Result<u64, StoreError> {
-    insist(|| store.make_minutes(patient, since, until).boxed()).await
-}
-
-/// The same for readings that are about to go: what is not there yet is made also where a reading may have gone.
-pub async fn make_last(
-    store: &AnyStore,
-    patient: &PatientId,
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
-) -> Result<u64, StoreError> {
-    insist(|| store.make_last_minutes(patient, since, until).boxed()).await
-}
-
-async fn insist<'a>(mut make: impl FnMut() -> BoxFuture<'a, Result<u64, WriteError>>) -> Result<u64, StoreError> {
     let mut failed = 0;
     loop {
-        match make().await {
+        match store.make_minutes(patient, since, until, which).await {
             Err(WriteError::Later(_)) if failed + 1 < ATTEMPTS => failed += 1,
             Err(error) => return Err(StoreError::Minutes(error.to_string())),
             Ok(minutes) => return Ok(minutes),

@@ -261,33 +261,13 @@ impl AnyStore {
         Ok(edges(self, patient, Some(since), None).await?.map(|(first, (newest, _))| (first, newest)))
     }
 
-    /// Computes the minutes of a patient from the readings that are stored, and writes them in the place of what is there;
-    /// but no minute of which a reading may have gone. Tells how many they are.
+    /// Computes minutes of a patient from the readings that are stored, and writes them. Tells how many they are.
     pub async fn make_minutes(
         &self,
         patient: &PatientId,
         since: Option<Timestamp>,
         until: Option<Timestamp>,
-    ) -> Result<u64, WriteError> {
-        self.compute_minutes(patient, since, until, Which::Whole).await
-    }
-
-    /// The same, and where a reading may have gone those minutes that are not there: for readings that are about to go.
-    pub async fn make_last_minutes(
-        &self,
-        patient: &PatientId,
-        since: Option<Timestamp>,
-        until: Option<Timestamp>,
-    ) -> Result<u64, WriteError> {
-        self.compute_minutes(patient, since, until, Which::AlsoMissing).await
-    }
-
-    async fn compute_minutes(
-        &self,
-        patient: &PatientId,
-        since: Option<Timestamp>,
-        until: Option<Timestamp>,
-        which: Which,
+        which: WhichMinutes,
     ) -> Result<u64, WriteError> {
         let kept = self.retention().await?;
         let (every, id) = (Every::Minute, patient.as_str().to_owned());
@@ -311,8 +291,8 @@ impl AnyStore {
             let is_whole = |(minute, _): &(Minute, Summary)| kept.has_rows_of(minute.start(), now);
             let (whole, mut missing): (Vec<_>, Vec<_>) = waiting.drain(..).partition(is_whole);
             match which {
-                Which::Whole => missing.clear(),
-                Which::AlsoMissing => {
+                WhichMinutes::Whole => missing.clear(),
+                WhichMinutes::AlsoMissing => {
                     let there = self.minutes_between(patient.as_str(), &missing).await?;
                     missing.retain(|(minute, _)| !there.contains(minute));
                 }
@@ -346,11 +326,11 @@ impl AnyStore {
 }
 
 /// Which minutes are computed.
-#[derive(Debug, Clone, Copy)]
-enum Which {
-    /// Those of which all readings are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhichMinutes {
+    /// Those of which all readings are there, in the place of what is kept of them.
     Whole,
-    /// And of the others those that are not there.
+    /// And of those of which a reading may have gone such as are not kept: before their last readings go.
     AlsoMissing,
 }
 

@@ -30,7 +30,7 @@ use crate::output::{Output, counted};
 use crate::reading::{PatientId, Timestamp};
 use crate::settings::Settings;
 use crate::store::sqlite::remove::RowRemoval;
-use crate::store::{AnyStore, Removal, Retention, StoredReading, TAKEN_UP_WITHIN, removed_before};
+use crate::store::{AnyStore, Removal, Retention, StoredReading, TAKEN_UP_WITHIN, WhichMinutes, removed_before};
 
 /// Which archive.
 #[derive(Debug, clap::Args)]
@@ -123,7 +123,8 @@ async fn keep_minutes(store: &AnyStore, archived: &ByPatient, end: Option<Timest
     for (patient, Archived { oldest, newest, .. }) in archived {
         // A row whose id or time is not as we write it is in no archive.
         if let (Ok(patient), Ok(newest)) = (PatientId::parse(patient), Timestamp::parse(newest)) {
-            minutes::make_last(store, &patient, Timestamp::parse(oldest).ok(), Some(Minute::of(newest).end())).await?;
+            let (since, until) = (Timestamp::parse(oldest).ok(), Some(Minute::of(newest).end()));
+            minutes::make(store, &patient, since, until, WhichMinutes::AlsoMissing).await?;
         }
         line.add(1, "computing minutes", &mut progress);
     }

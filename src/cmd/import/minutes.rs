@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Utc;
 
-use crate::app::minutes::{SETTLED, make_last};
+use crate::app::minutes::{SETTLED, make};
 use crate::cmd::common::progress_line::ProgressLine;
 use crate::minute::{Every, Minute};
 use crate::output::Output;
 use crate::reading::{PatientId, Timestamp};
-use crate::store::{AnyStore, StoreError, StoredReading};
+use crate::store::{AnyStore, StoreError, StoredReading, WhichMinutes};
 
 /// On which days, by their beginnings, rows of each patient were written. It grows with days, not with rows.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ impl Days {
             for (since, until) in left.chain(ranges(days, kept)) {
                 let until = settled.map_or(until, |settled| until.min(settled));
                 if since < until {
-                    minutes += make_last(store, patient, Some(since), Some(until)).await?;
+                    minutes += make(store, patient, Some(since), Some(until), WhichMinutes::AlsoMissing).await?;
                 }
             }
             line.add(1, "computing minutes", &mut progress);

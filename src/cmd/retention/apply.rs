@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::show::stock;
 use crate::advice::Code;
 use crate::app;
-use crate::app::minutes::{SETTLED, make_last};
+use crate::app::minutes::{SETTLED, make};
 use crate::cmd::Context;
 use crate::cmd::common::confirm::{ConfirmArgs, Loss, confirm};
 use crate::cmd::common::progress_line::ProgressLine;
@@ -19,7 +19,7 @@ use crate::output::{Output, counted};
 use crate::reading::{PatientId, Timestamp};
 use crate::settings::Settings;
 use crate::span::Keep;
-use crate::store::{AnyStore, Kept, Renewed};
+use crate::store::{AnyStore, Kept, Renewed, WhichMinutes};
 
 /// How fast.
 #[derive(Debug, clap::Args)]
@@ -107,7 +107,7 @@ async fn keep_minutes(store: &AnyStore, patient: &str, raw: Keep) -> Result<()> 
     let until = raw.horizon((now + MEANWHILE).timestamp_micros()).and_then(Timestamp::from_micros);
     let until = [until, Timestamp::from_utc(now - SETTLED).ok()].into_iter().flatten().min();
     if let (Ok(patient), true) = (PatientId::parse(patient), raw != Keep::All) {
-        make_last(store, &patient, None, until).await?;
+        make(store, &patient, None, until, WhichMinutes::AlsoMissing).await?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::cmd::common::progress_line::ProgressLine;
 use crate::cmd::common::time_argument;
 use crate::output::counted;
 use crate::reading::{PatientId, Timestamp};
+use crate::store::WhichMinutes;
 
 /// Of what.
 #[derive(Debug, clap::Args)]
@@ -49,7 +50,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Code> {
     let (mut line, mut progress) = (ProgressLine::of(Some(total)).patients(), output.progress(Some(total)));
     let mut minutes = 0_u64;
     for patient in &patients {
-        minutes += make(&store, patient, args.since, until).await?;
+        minutes += make(&store, patient, args.since, until, WhichMinutes::Whole).await?;
         line.add(1, "computing", &mut progress);
     }
     drop(progress);

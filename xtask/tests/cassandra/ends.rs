@@ -8,7 +8,7 @@ use futures::future::join_all;
 use vitals::alarm::{Step, Steps};
 use vitals::pipeline::store::{Batch, Store as _};
 use vitals::reading::{PatientId, Reading, Signs, Timestamp};
-use vitals::store::{Acknowledged, AnyStore, Renewed, StoredReading};
+use vitals::store::{Acknowledged, AnyStore, Renewed, StoredReading, WhichMinutes};
 
 use crate::rows::{at, batch, heart_rate};
 use crate::{TestKeyspace, contract};
@@ -89,15 +89,23 @@ async fn rows_that_were_written_before_get_the_end_that_they_would_have_now_and_
     contract::keep(&store, 1, ago(0), r#"{"raw":"3h","alerts":"keep"}"#).await;
     // One that knows nothing yet of what was in force before.
     let store = AnyStore::Cassandra(test.store().await);
-    assert_eq!(store.make_minutes(&patient, None, Some(ago(100))).await.unwrap(), 0, "a reading may have gone");
-    assert!(store.make_last_minutes(&patient, None, Some(ago(100))).await.unwrap() >= 3);
+    assert_eq!(
+        store.make_minutes(&patient, None, Some(ago(100)), WhichMinutes::Whole).await.unwrap(),
+        0,
+        "a reading may have gone"
+    );
+    assert!(store.make_minutes(&patient, None, Some(ago(100)), WhichMinutes::AlsoMissing).await.unwrap() >= 3);
     assert_eq!(renew(&test).await, Renewed { looked: 6, changed: 1, gone: 3, left: 2 });
     assert_eq!(test.count("SELECT COUNT(*) FROM KS.patient_vitals").await, 3);
     assert!(are_about(&[end().await], 2 * 3600), "{:?}", end().await);
     let now = test.count(&format!("SELECT WRITETIME(heart_rate) {young}")).await;
     assert_eq!(now, written + 1, "what was written since is later");
     assert!(test.count("SELECT COUNT(*) FROM KS.patient_vitals_1m").await >= 3);
-    assert_eq!(store.make_last_minutes(&patient, None, Some(ago(100))).await.unwrap(), 0, "they are there");
+    assert_eq!(
+        store.make_minutes(&patient, None, Some(ago(100)), WhichMinutes::AlsoMissing).await.unwrap(),
+        0,
+        "they are there"
+    );
     assert_eq!(renew(&test).await, Renewed { looked: 3, left: 2, ..Renewed::default() }, "once is enough");
 
     contract::keep(&store, 2, ago(0), r#"{"raw":"keep","alerts":"keep"}"#).await;
