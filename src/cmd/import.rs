@@ -36,10 +36,10 @@ use crate::store::AnyStore;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A row is taken if consume would take it as a message: with an id, a time that
-tells its offset, and at least one sign or observation. Times are written in the one form of
-the table. What a row does not carry stays as it is in the store, so it is
-safe to run again. A CSV file may have a line of column names; without one the
-columns are in the order of an export.
+tells its offset, and at least one sign or observation. Times are written in the
+one form of the table. What a row does not carry stays as it is in the store, so
+it is safe to run again. A CSV file may have a line of column names; without one
+the columns are in the order of an export.
 Rows that are older than what is kept (`vitals retention show`) are counted,
 and not written. Of the others the minutes are computed, which --every reads.
 All of a file is checked before anything is written; a pipe is written up
