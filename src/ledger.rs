@@ -311,9 +311,12 @@ impl Ledger {
         }
     }
 
-    /// Whether something is acknowledged for so long that [confirming](Self::confirm) it is worth the question to the
-    /// store.
-    pub fn is_due(&self, now: Duration) -> bool {
+    /// Whether something that is acknowledged waits to be [confirmed](Self::confirm).
+    pub fn has_marks(&self) -> bool {
+        !self.marks.is_empty()
+    }
+
+    fn is_due(&self, now: Duration) -> bool {
         self.marks.front().is_some_and(|oldest| now >= oldest.at.saturating_add(self.durability_delay))
     }
 

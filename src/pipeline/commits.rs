@@ -1,9 +1,9 @@
 //! What may be committed, and when: at an interval, and only what the store cannot forget any more.
 //!
-//! A single Cassandra with its periodic commit log acknowledges rows before they are on its disk: killed, it forgets
-//! the last ones. So what it has acknowledged is committed only after a durability delay, and only when its nodes are
-//! then still in the generation in which the row was written. In another one, everything that is not committed is
-//! written again.
+//! Cassandra with its periodic commit log acknowledges rows before they are on disk: a node that is killed forgets the
+//! last ones. So what was acknowledged is committed only after a durability delay, and only when the nodes are then
+//! still in the generation in which the row was written. In another one, everything that is not committed is written
+//! again; one of several nodes need not be there for that.
 
 use std::time::Duration;
 
@@ -65,12 +65,13 @@ impl<'a, T: Store> Commits<'a, T> {
         self.durability.delay
     }
 
-    /// Marks what is acknowledged now, and asks the store for its generation where that may make something durable.
+    /// Marks what is acknowledged now, and asks the store for its generation where something waits to be durable.
     pub(super) fn mark_durable(&mut self) {
         let now = Instant::now();
         self.due = now + COMMIT_INTERVAL;
         self.ledger.mark(self.clock(now));
-        if self.ledger.is_due(self.clock(now)) && self.generation_reads.is_empty() {
+        // Not only when it is due: a node that comes and is killed before that has to have been seen.
+        if self.ledger.has_marks() && self.generation_reads.is_empty() {
             let store = self.store;
             self.generation_reads.push(Box::pin(async move { (now, store.node_generation().await) }));
         }
@@ -84,16 +85,20 @@ impl<'a, T: Store> Commits<'a, T> {
         report: &mut Report<'_, L>,
     ) -> bool {
         match answer {
-            Ok(generation) if generation == self.durability.generation => {
-                self.ledger.confirm(self.clock(asked_at));
-                self.due = Instant::now();
-                false
-            }
             Ok(generation) => {
+                let has_forgotten = self.durability.generation.may_have_forgotten(&generation);
+                // Also of one that has come since: from now on it may have acknowledged what is written.
                 self.durability.generation = generation;
-                let text = "the store was restarted; what it may have forgotten is written again";
-                report.trouble(TroubleKind::StoreRestarted, text);
-                true
+                if has_forgotten {
+                    let text = "the store, or a node of it, was restarted or is away; what it may have forgotten is written again";
+                    report.trouble(TroubleKind::StoreRestarted, text);
+                    return true;
+                }
+                self.ledger.confirm(self.clock(asked_at));
+                if !self.ledger.committable().is_empty() {
+                    self.due = Instant::now();
+                }
+                false
             }
             // It is away: the next commit interval asks again.
             Err(_) => false,

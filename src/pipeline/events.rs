@@ -175,6 +175,8 @@ pub enum TroubleKind {
     AlarmWriteRefused,
     /// What the readings of a minute come to could not be read or stored yet.
     MinutesFailed,
+    /// The store refuses for good what the readings of some minutes come to.
+    MinutesRefused,
     /// The store refuses rows for good.
     WriteRefused,
     /// Refused messages could not be kept yet.
@@ -183,7 +185,7 @@ pub enum TroubleKind {
     DeadLetterInParts,
     /// Alarms could not be announced yet, or not at all.
     AlarmsNotAnnounced,
-    /// The store was restarted, and may have forgotten something.
+    /// The store or a node of it was restarted or is away, and may have forgotten something.
     StoreRestarted,
     /// The store does not tell which alarms some patients have.
     AlarmsUnknown,
@@ -245,6 +247,7 @@ impl TroubleKind {
             Self::AlarmWriteFailed => "alarm_write_failed",
             Self::AlarmWriteRefused => "alarm_write_refused",
             Self::MinutesFailed => "minutes_failed",
+            Self::MinutesRefused => "minutes_refused",
             Self::WriteRefused => "write_refused",
             Self::DeadLetterFailed => "dead_letter_failed",
             Self::DeadLetterInParts => "dead_letter_in_parts",

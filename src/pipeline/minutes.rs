@@ -26,7 +26,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 
-use self::work::{Listed, Read, Work, Written};
+use self::work::{Done, Listed, Read, Work, Written};
 use super::Pipeline;
 use super::dead_letters::DeadLetters;
 use super::events::{Listener, Trouble, TroubleKind};
@@ -383,12 +383,19 @@ impl<S: Source, T: Store, D: DeadLetters, R: Rules, L: Listener> Pipeline<'_, S,
 
     pub(super) fn minutes_written(&mut self, written: Written) {
         match self.minutes.take_written(written) {
-            Ok((holds, told)) => {
+            Ok((holds, Done { told, refused })) => {
                 for held in holds {
                     self.commits.ledger.release(held);
                 }
                 // Rows that have gone are told with whatever is written next.
                 self.report.written(told, 0);
+                if let Some((count, reason)) = refused {
+                    let text = format!(
+                        "{reason}; {count} minutes of readings that are stored are not kept, until `vitals retention \
+                         minutes` makes them"
+                    );
+                    self.report.trouble_once("minutes refused", Trouble::of(TroubleKind::MinutesRefused, &text));
+                }
             }
             Err((attempts, text)) => self.minutes_failed(attempts, &text),
         }

@@ -1,5 +1,6 @@
 //! What the pipeline needs of a store.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -103,10 +104,18 @@ impl WriteError {
     }
 }
 
-/// In which of their runs the nodes of a store are: another one where a node was restarted, so that it may have
-/// forgotten what it had acknowledged.
+/// The nodes of a store that are there, each with the run in which it is, as the store names them: one that was restarted
+/// is in another run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NodeGeneration(pub String);
+pub struct NodeGeneration(pub BTreeSet<String>);
+
+impl NodeGeneration {
+    /// Whether some of what these nodes have acknowledged may be forgotten, where the nodes are `now` as they are.
+    #[must_use]
+    pub fn may_have_forgotten(&self, now: &Self) -> bool {
+        !self.0.is_subset(&now.0)
+    }
+}
 
 /// How long a store may forget what it has acknowledged, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]

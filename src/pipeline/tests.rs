@@ -72,6 +72,7 @@ impl Play {
                 rows: Mutex::default(),
                 minutes: Mutex::default(),
                 minutes_failed: Mutex::default(),
+                forbidden_minute: None,
             },
             drawer: Drawer { log: log.clone(), failures: Mutex::new(0), refuses: 0, is_fatal: false },
             audience: Audience { log: log.clone() },
@@ -431,7 +432,7 @@ async fn rules_with_a_memory_hear_of_every_reading_and_count_none_twice_after_a_
     let mut rewound = Play::of([assigned(&[0], 2), chunk(0, 0, &values)]);
     rewound.options.durability = Durability {
         delay: Duration::from_secs(16),
-        generation: crate::pipeline::store::NodeGeneration("0".to_owned()),
+        generation: crate::pipeline::store::NodeGeneration(["0".to_owned()].into()),
     };
     rewound.shelf.restarts = vec![Instant::now() + Duration::from_secs(5)];
     rewound.script.again = stage::again(&[0], 2, vec![chunk(0, 0, &values)]);

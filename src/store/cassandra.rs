@@ -59,6 +59,7 @@ pub(super) use keyspace::MAX_NAME_BYTES;
 pub use keyspace::{Keyspace, Replication};
 
 use self::connect::ClusterConfig;
+use self::durability::LastTold;
 use self::error::Doing;
 use self::session::CurrentSession;
 use crate::store::Consistency;
@@ -72,6 +73,8 @@ pub struct CassandraStore {
     consistency: Consistency,
     /// How long rows are kept.
     kept: Arc<Known>,
+    /// When nodes were last seen in one of their runs.
+    told: Arc<LastTold>,
 }
 
 impl CassandraStore {
@@ -89,7 +92,8 @@ impl CassandraStore {
     ) -> Result<Self, CassandraError> {
         let (nodes, reached, silent) = (nodes.into(), Arc::default(), Arc::default());
         let session = CurrentSession::new(ClusterConfig { nodes, access, reached, silent });
-        let store = Self { session: Arc::new(session), keyspace, consistency, kept: Arc::default() };
+        let store =
+            Self { session: Arc::new(session), keyspace, consistency, kept: Arc::default(), told: Arc::default() };
         store.session.connected().await?;
         Ok(store)
     }

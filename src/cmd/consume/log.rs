@@ -246,6 +246,9 @@ fn own_words(kind: TroubleKind, text: &str, attempts: Option<u32>) -> &str {
             "what was entered for a patient cannot be read here; what was known of the patient stays in force"
         }
         (TroubleKind::MinutesFailed, _) => "what the readings of a minute come to could not be kept yet; trying again",
+        (TroubleKind::MinutesRefused, _) => {
+            "the store refuses what the readings of some minutes come to; `vitals retention minutes` makes them"
+        }
         (TroubleKind::AlarmWriteRefused, _) => "the store refuses alarms; trying again to store them",
         (TroubleKind::WriteRefused, None) => "the store refuses rows for good; their messages go to the dead letters",
         (TroubleKind::WriteRefused, Some(_)) => {

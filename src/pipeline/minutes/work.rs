@@ -61,7 +61,15 @@ pub(in crate::pipeline) struct Written {
     batch: Batch,
     of: Vec<(PatientId, Vec<InFlight>)>,
     attempts: u32,
-    outcome: Result<Told, WriteError>,
+    outcome: Result<Done, WriteError>,
+}
+
+/// What became of minutes that were to be written.
+#[derive(Default)]
+pub(in crate::pipeline) struct Done {
+    pub(in crate::pipeline) told: Told,
+    /// Minutes that the store refuses for good while it takes others: how many, and why the last one.
+    pub(in crate::pipeline) refused: Option<(usize, String)>,
 }
 
 /// Who has readings, as the store has told.
@@ -170,23 +178,23 @@ impl<T: Store> Minutes<'_, T> {
     }
 
     /// What may be committed since, and what the store tells beside; or it is written again, and why.
-    pub(super) fn take_written(&mut self, written: Written) -> Result<(Vec<InFlight>, Told), (u32, String)> {
+    pub(super) fn take_written(&mut self, written: Written) -> Result<(Vec<InFlight>, Done), (u32, String)> {
         let Written { batch, of, attempts, outcome } = written;
         if batch.tenure.is_over() {
             self.late_writes = self.late_writes.saturating_sub(1);
             return Ok((Vec::new(), outcome.unwrap_or_default()));
         }
-        let told = match outcome {
-            Ok(told) => told,
+        let done = match outcome {
+            Ok(done) => done,
             Err(error) => {
                 let attempts = attempts + 1;
                 self.writes.push(Box::pin(write(self.store, batch, of, attempts)));
                 return Err((attempts, error.to_string()));
             }
         };
-        let mut done = Vec::new();
+        let mut committable = Vec::new();
         for (patient, holds) in of {
-            done.extend(holds);
+            committable.extend(holds);
             let Some(work) = self.work.get_mut(&patient) else { continue };
             work.is_under_way = false;
             if work.waiting.is_empty() {
@@ -195,7 +203,7 @@ impl<T: Store> Minutes<'_, T> {
                 self.ready.push_back(patient);
             }
         }
-        Ok((done, told))
+        Ok((committable, done))
     }
 
     /// Takes note of whom to look at, as far as they are ours.
@@ -265,10 +273,30 @@ async fn write<T: Store>(
     attempts: u32,
 ) -> Option<Written> {
     sleep(retry::pause_before(attempts)).await;
-    let outcome = if batch.tenure.is_over() || batch.minutes.is_empty() {
-        Ok(Told::default())
-    } else {
-        AssertUnwindSafe(store.write(&batch)).catch_unwind().await.ok()?
-    };
+    let outcome = AssertUnwindSafe(write_all(store, &batch)).catch_unwind().await.ok()?;
     Some(Written { batch, of, attempts, outcome })
+}
+
+/// Together; where the store refuses that for good, one by one, so that one of them holds up no other.
+async fn write_all<T: Store>(store: &T, batch: &Batch) -> Result<Done, WriteError> {
+    if batch.tenure.is_over() || batch.minutes.is_empty() {
+        return Ok(Done::default());
+    }
+    match store.write(batch).await {
+        Err(WriteError::Never(_)) => {}
+        outcome => return outcome.map(|told| Done { told, refused: None }),
+    }
+    let mut done = Done::default();
+    for minute in &batch.minutes {
+        let alone = Batch { minutes: vec![minute.clone()], tenure: batch.tenure.clone(), ..Batch::default() };
+        match store.write(&alone).await {
+            Ok(told) => done.told += told,
+            Err(WriteError::Never(reason)) => {
+                let before = done.refused.map_or(0, |(count, _)| count);
+                done.refused = Some((before + 1, reason));
+            }
+            Err(later) => return Err(later),
+        }
+    }
+    Ok(done)
 }

@@ -156,7 +156,7 @@ async fn an_alarm_that_the_store_has_forgotten_is_stored_again_and_told_to_nobod
     let mut play = Play::of([assigned(&[0], 1), chunk(0, 0, &[&value])]);
     play.options.durability = Durability {
         delay: Duration::from_secs(16),
-        generation: crate::pipeline::store::NodeGeneration("0".to_owned()),
+        generation: crate::pipeline::store::NodeGeneration(["0".to_owned()].into()),
     };
     play.shelf.restarts = vec![Instant::now() + Duration::from_secs(5)];
     play.shelf.forgets = true;

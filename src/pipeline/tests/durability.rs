@@ -2,6 +2,7 @@
 
 use super::stage::again;
 use super::*;
+use crate::pipeline::store::NodeGeneration;
 
 const DURABILITY_DELAY: Duration = Duration::from_secs(16);
 
@@ -14,7 +15,7 @@ impl Play {
 
 /// The store's first life.
 fn durability() -> Durability {
-    Durability { delay: DURABILITY_DELAY, generation: crate::pipeline::store::NodeGeneration("0".to_owned()) }
+    Durability { delay: DURABILITY_DELAY, generation: NodeGeneration(["0".to_owned()].into()) }
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,4 +81,14 @@ async fn a_maximum_that_was_reached_is_written_again_and_no_more_is_read() {
     // At the end its last minute is written as well, for which nobody waits.
     let lines = play.log.lines();
     assert_eq!(lines.iter().rfind(|line| !line.starts_with("minute ")).map(String::as_str), Some("committed 0:3"));
+}
+
+#[test]
+fn who_comes_has_forgotten_nothing_and_who_goes_or_was_restarted_may_have() {
+    let nodes = |of: &[&str]| NodeGeneration(of.iter().map(|node| (*node).to_owned()).collect());
+    let before = nodes(&["a:1", "b:1"]);
+    assert!(!before.may_have_forgotten(&before));
+    assert!(!before.may_have_forgotten(&nodes(&["a:1", "b:1", "c:1"])));
+    assert!(before.may_have_forgotten(&nodes(&["a:1"])));
+    assert!(before.may_have_forgotten(&nodes(&["a:1", "b:2"])));
 }

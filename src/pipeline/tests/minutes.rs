@@ -95,7 +95,7 @@ async fn what_is_read_twice_counts_once() {
     play.script.again = again(&[home()], 7, vec![chunk_of(0, &times), chunk_of(5, &["10:02:10", "10:03:00"])]);
     play.shelf.restarts = vec![Instant::now() + Duration::from_secs(5)];
     let delay = Duration::from_secs(16);
-    play.options.durability = Durability { delay, generation: NodeGeneration("0".to_owned()) };
+    play.options.durability = Durability { delay, generation: NodeGeneration(["0".to_owned()].into()) };
     play.run().await.expect("ends");
     assert_eq!(play.log.count("rewound"), 1);
     assert!(play.log.count(&minute("10:00", 2)) >= 2 && play.adds_up(), "{:?}", play.log.lines());
@@ -197,4 +197,17 @@ async fn a_record_is_committed_only_when_the_minute_is_written_that_it_ends_and_
     assert!(!play.log.has(&committed(3)));
     assert_eq!(play.log.count("trouble "), 1);
     assert!(summary.is_clean && play.adds_up());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_minute_that_the_store_refuses_for_good_holds_up_neither_other_minutes_nor_what_is_committed() {
+    let first = chunk_of(0, &["10:00:10", "10:01:10", "10:02:10"]);
+    let mut play = Play::then(first, chunk_of(3, &["10:03:00", "10:03:01"]), 5);
+    play.shelf.forbidden_minute = Timestamp::parse("2025-10-26T10:01:00Z").ok();
+    let summary = play.run_and_stop_after(30).await.expect("ends");
+    assert!(
+        play.log.has(&minute("10:00", 1)) && play.log.has(&minute("10:02", 1)) && !play.log.has(&minute("10:01", 1))
+    );
+    assert!(play.log.has(&committed(5)) && summary.is_clean);
+    assert_eq!(play.log.count("trouble "), 1, "{:?}", play.log.lines());
 }

@@ -110,7 +110,8 @@ pub(super) struct Connections {
     keyspace: Arc<KeyspaceHolder>,
 }
 
-async fn reach(address: SocketAddr) -> io::Result<TcpStream> {
+/// A connection in the clear, on which nothing was said.
+pub(super) async fn reach(address: SocketAddr) -> io::Result<TcpStream> {
     // What is not there must leave time for the next one.
     let stream = timeout(REACH_LIMIT, TcpStream::connect(address)).await.map_err(|_| io::ErrorKind::TimedOut)??;
     stream.set_nodelay(true)?;

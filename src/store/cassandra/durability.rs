@@ -2,22 +2,30 @@
 //!
 //! With its periodic commit log, the default, Cassandra acknowledges a row before the row is on its disk. It goes on
 //! acknowledging until its sync is late by `periodic_commitlog_sync_lag_block`, one and a half periods unless it is
-//! set. Where enough other copies have the row, a killed node forgets nothing that matters.
+//! set.
+//!
+//! Three copies do not change that. Two of them make a quorum; where the third did not come to its node, a killed node
+//! that forgets the row leaves one, and a quorum of the two others does not see it. R20 loses rows by just that when
+//! they are believed. So where a node has gone, or is in another run, everything is written again that is not
+//! committed: to those that are there.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::CassandraStore;
+use super::connect::reach;
 use super::error::{CassandraError, Doing, Refusal};
 use super::read::Columns;
 use super::session::{NODE_LIMIT, Node, rows_of};
 use crate::pipeline::store::{NodeGeneration, RequiredDelay};
 use crate::span::parse_duration;
-use crate::store::Consistency;
 
 /// What a sync may be late by beyond what the server allows itself: its disk has to take it.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -25,21 +33,29 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// The period of Cassandra's default configuration, where a server does not tell its own.
 const DEFAULT_PERIOD: Duration = Duration::from_secs(10);
 
-/// With so many copies, most of which have to acknowledge, one node may forget.
-const ENOUGH_COPIES: u32 = 3;
+/// How long a node may leave questions unanswered that does not refuse connections, before it is taken for one that is
+/// away. What is busy must not be taken for that: all would be written again, and make it busier.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// When each node last told its generation.
+#[derive(Debug, Default)]
+pub(super) struct LastTold(Mutex<HashMap<Uuid, Instant>>);
+
+impl LastTold {
+    /// Whether a node that has not told it now may be there all the same.
+    fn is_recent(&self, node: Uuid) -> bool {
+        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.get(&node).is_some_and(|at| at.elapsed() < SILENCE)
+    }
+
+    fn note(&self, node: Uuid) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(node, Instant::now());
+    }
+}
 
 impl CassandraStore {
     /// How long the cluster may forget what it has acknowledged, by its own settings.
     pub async fn durability_delay(&self) -> Result<RequiredDelay, CassandraError> {
-        let copies = self.replication(Doing::ReadSettings, NODE_LIMIT).await?.and_then(|map| fewest_copies(&map));
-        let most = matches!(
-            self.consistency,
-            Consistency::Quorum | Consistency::LocalQuorum | Consistency::EachQuorum | Consistency::All
-        );
-        if most && copies.is_some_and(|copies| copies >= ENOUGH_COPIES) {
-            let why = format!("{} of {ENOUGH_COPIES} copies or more have acknowledged", self.consistency);
-            return Ok(RequiredDelay { time: Duration::ZERO, why });
-        }
         match self.server_settings().await {
             Ok(settings) => Ok(by_commit_log(&settings)),
             // Cassandra before 4.0 has no such table: it has its defaults then. Who may not read it cannot know.
@@ -50,10 +66,14 @@ impl CassandraStore {
         }
     }
 
-    /// Each node's id, with its generation, which rises at every start.
+    /// The id of each node that is there, with its generation, which rises at every start. One that refuses connections is
+    /// away, and one that has not answered for [`SILENCE`], or not since we are here.
+    ///
+    /// A node that only we do not reach may go on acknowledging. What it then forgets unseen is missed where it is also
+    /// missing at the others.
     ///
     /// # Errors
-    /// A node does not answer: what it may have forgotten cannot be known.
+    /// A node does not answer, and may be there: what it may have forgotten cannot be known yet.
     pub async fn read_node_generation(&self) -> Result<NodeGeneration, CassandraError> {
         // Where one data centre acknowledges by itself, the others need not answer.
         let local = self.session.config().access.local_dc.as_deref().filter(|_| self.consistency.is_local());
@@ -70,15 +90,26 @@ impl CassandraStore {
         // the writes, the question would come to some of them twice and to others not at all.
         let cluster = self.session.connected().await?.session.cluster_metadata();
         let wanted = cluster.nodes().values().filter(|node| is_wanted(node.datacenter()));
-        let answers = join_all(wanted.map(generation)).await;
-        let generations: BTreeMap<Uuid, i32> = answers.into_iter().flatten().collect();
+        let answers = join_all(wanted.map(async |node| (node.host_id(), self.run_of(node).await))).await;
+        let runs: BTreeMap<Uuid, Option<i32>> =
+            answers.into_iter().filter_map(|(node, run)| Some((node?, run?))).collect();
         // The node that told its peers is not among them, and all of the others are.
-        if generations.len() <= peers.len() || !peers.iter().all(|peer| generations.contains_key(peer)) {
-            let reason = format!("nodes that answer: {} of {}", generations.len(), peers.len() + 1);
+        if runs.len() <= peers.len() || !peers.iter().all(|peer| runs.contains_key(peer)) {
+            let reason = format!("nodes that answer: {} of {}", runs.len(), peers.len() + 1);
             return Err(CassandraError::Broken(Doing::ReadSettings, reason));
         }
-        let parts: Vec<_> = generations.iter().map(|(node, generation)| format!("{node}:{generation}")).collect();
-        Ok(NodeGeneration(parts.join(",")))
+        let there = runs.iter().filter_map(|(node, run)| run.map(|generation| format!("{node}:{generation}")));
+        Ok(NodeGeneration(there.collect()))
+    }
+
+    /// Its generation, or that it is away; `None` where that cannot be told yet.
+    async fn run_of(&self, node: &Arc<Node>) -> Option<Option<i32>> {
+        let id = node.host_id()?;
+        if let Some(generation) = generation(node).await {
+            self.told.note(id);
+            return Some(Some(generation));
+        }
+        (!self.told.is_recent(id) || refuses(node.broadcast_rpc_address()).await).then_some(None)
     }
 
     async fn server_settings(&self) -> Result<BTreeMap<String, String>, CassandraError> {
@@ -92,12 +123,15 @@ impl CassandraStore {
     }
 }
 
-/// A node's id and its generation; `None` where it does not answer, which is no reason to give up the session with the
-/// others.
-async fn generation(node: &Arc<Node>) -> Option<(Uuid, i32)> {
-    let rows = rows_of(node, "SELECT host_id, gossip_generation FROM system.local").await.ok()?;
-    let columns = Columns::of(rows.first()?, Doing::ReadSettings);
-    Some((columns.need(0).ok()?, columns.need(1).ok()?))
+/// `None` where it does not answer, which is no reason to give up the session with the others.
+async fn generation(node: &Arc<Node>) -> Option<i32> {
+    let rows = rows_of(node, "SELECT gossip_generation FROM system.local").await.ok()?;
+    Columns::of(rows.first()?, Doing::ReadSettings).need(0).ok()
+}
+
+/// Whether nobody listens there: the machine says so itself.
+async fn refuses(address: SocketAddr) -> bool {
+    reach(address).await.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 /// What the commit log's own settings allow.
@@ -118,13 +152,6 @@ fn by_commit_log(settings: &BTreeMap<String, String>) -> RequiredDelay {
     let why =
         format!("the commit log is synced every {} s, late by up to {} s", period.as_secs_f64(), lag.as_secs_f64());
     RequiredDelay { time: lag + MARGIN, why }
-}
-
-/// The number of copies in the data centre that has the fewest; `None` where the keyspace does not say.
-fn fewest_copies(map: &BTreeMap<String, String>) -> Option<u32> {
-    // With transient replicas it is written 3/1: three, one of them transient.
-    let copies = |text: &String| text.split('/').next().and_then(|number| number.parse().ok()).unwrap_or(0);
-    map.iter().filter(|(name, _)| *name != "class").map(|(_, text)| copies(text)).min()
 }
 
 #[cfg(test)]
@@ -157,13 +184,5 @@ mod tests {
     fn a_commit_log_that_is_synced_first_forgets_nothing() {
         assert_eq!(delay_of(&[("commitlog_sync", "batch")]), Duration::ZERO);
         assert_eq!(delay_of(&[("commitlog_sync", "group"), ("commitlog_sync_period", "10s")]), Duration::ZERO);
-    }
-
-    #[test]
-    fn the_data_centre_with_the_fewest_copies_counts() {
-        let simple = [("class", "org.apache.cassandra.locator.SimpleStrategy"), ("replication_factor", "1")];
-        assert_eq!(fewest_copies(&map(&simple)), Some(1));
-        assert_eq!(fewest_copies(&map(&[("class", "NetworkTopologyStrategy"), ("a", "3/1"), ("b", "5")])), Some(3));
-        assert_eq!(fewest_copies(&map(&[])), None);
     }
 }

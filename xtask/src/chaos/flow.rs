@@ -184,12 +184,23 @@ impl<'a> Flow<'a> {
         self.compare("chaos_many.py", CHECK_MANY_LIMIT)
     }
 
+    /// Notes from now on when rows come into the table, as these nodes know it.
+    pub(super) fn note_rows(&self, nodes: &str) -> Result<Worker> {
+        let keyspace = self.deployment.at.reader.rsplit('/').next().unwrap_or_default();
+        let arguments = [format!("cassandra:{nodes}/{keyspace}"), self.deployment.file("seen")];
+        let command = self.deployment.harness.script("chaos_seen.py", &arguments.each_ref().map(String::as_str));
+        let mut noting = self.deployment.harness.start("who notes rows", &command)?;
+        noting.wait_for_line("noting", COMMAND_LIMIT)?;
+        Ok(noting)
+    }
+
     /// How long readings took from being sent to their rows, after each of the moments, which are in milliseconds since
     /// 1970.
-    pub(super) fn delays(&self, moments: &[u64]) -> Result<Delays> {
-        let Addresses { brokers, topic, reader, .. } = &self.deployment.at;
-        let moments: Vec<_> = moments.iter().map(u64::to_string).collect();
-        let arguments: Vec<_> = [brokers, topic, reader].into_iter().chain(&moments).map(String::as_str).collect();
+    pub(super) fn delays(&self, moments: &[u64], mut noting: Worker) -> Result<Delays> {
+        noting.end(Signal::TERM, COMMAND_LIMIT)?;
+        let Addresses { brokers, topic, .. } = &self.deployment.at;
+        let (seen, moments) = (self.deployment.file("seen"), moments.iter().map(u64::to_string).collect::<Vec<_>>());
+        let arguments: Vec<_> = [brokers, topic, &seen].into_iter().chain(&moments).map(String::as_str).collect();
         self.deployment.harness.found("chaos_delays.py", &arguments, MANY_LIMIT)
     }
 

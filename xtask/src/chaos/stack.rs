@@ -271,6 +271,13 @@ impl Stack {
         Ok(login(&format!("{}:{}", member.host(), running.port(member)?)))
     }
 
+    /// Where they find all that are there from the beginning, as one address.
+    pub(super) fn nodes(&self) -> Result<String> {
+        let nodes = (1..=MEMBERS).map(|number| self.node(number)).collect::<Result<Vec<_>>>()?;
+        let places: Vec<_> = nodes.iter().filter_map(|node| node.rsplit('@').next()).collect();
+        Ok(login(&places.join(",")))
+    }
+
     /// Starts an ended process again on what it has kept, and comes back when it has answered.
     pub(super) fn start_again(&mut self, part: Part, harness: &Harness) -> Result<()> {
         match (&mut self.servers, part) {
@@ -306,8 +313,14 @@ impl Stack {
             Servers::Embedded { .. } if part == Part::Store => None,
             Servers::Embedded { broker, .. } => broker.worker.identity(),
             Servers::Real { running, .. } => running.process(part.role()),
-            Servers::Cluster { running, .. } => running.process(part.member(1)),
+            Servers::Cluster { .. } => self.member(part, 1),
         }
+    }
+
+    /// The process of one of several.
+    pub(super) fn member(&self, part: Part, number: u8) -> Option<Identity> {
+        let Servers::Cluster { running, .. } = &self.servers else { return None };
+        running.process(part.member(number))
     }
 
     /// The broker, where it is a program of ours.

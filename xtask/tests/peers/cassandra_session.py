@@ -1,4 +1,4 @@
-"""A session with one node, HOST:PORT or USER:PASSWORD@HOST:PORT."""
+"""A session with one node, HOST:PORT or USER:PASSWORD@HOST:PORT; or with several of one port, HOST:PORT,HOST:PORT."""
 
 from contextlib import contextmanager
 
@@ -10,17 +10,17 @@ from cassandra.policies import WhiteListRoundRobinPolicy
 
 @contextmanager
 def connect(node):
-    login, _, address = node.rpartition("@")
-    host, port = address.rsplit(":", 1)
+    login, _, addresses = node.rpartition("@")
+    hosts, ports = zip(*(address.rsplit(":", 1) for address in addresses.split(",")))
     profile = ExecutionProfile(
-        load_balancing_policy=WhiteListRoundRobinPolicy([host]),
+        load_balancing_policy=WhiteListRoundRobinPolicy(hosts),
         # One of several copies may have missed a row that the others acknowledged.
         consistency_level=ConsistencyLevel.LOCAL_QUORUM,
         request_timeout=20,
     )
     cluster = Cluster(
-        [host],
-        port=int(port),
+        hosts,
+        port=int(ports[0]),
         protocol_version=4,
         connect_timeout=20,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},

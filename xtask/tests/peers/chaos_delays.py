@@ -1,7 +1,7 @@
-"""How long readings took from being sent to their rows: chaos_delays.py BROKERS TOPIC STORE MOMENT...
+"""How long readings took from being sent to their rows: chaos_delays.py BROKERS TOPIC SEEN MOMENT...
 
-STORE is cassandra:NODE/KEYSPACE. Each MOMENT is when a fault began, in milliseconds since 1970. A record has the time of
-its sender, and a row the time at which Cassandra wrote it. Prints a JSON object, times in milliseconds:
+SEEN is what chaos_seen.py has noted. Each MOMENT is when a fault began, in milliseconds since 1970. A record has the time
+of its sender, and a row the time at which Cassandra wrote it first. Prints a JSON object, times in milliseconds:
 - readings: those that were looked at
 - slow_until: for the time before the first fault and after each, after how many seconds of it readings were last slower
   than 2 s: 99 % of those that were sent within one second were not, from then on; null where none was sent
@@ -13,21 +13,16 @@ import json
 import sys
 from bisect import bisect_right
 
-from cassandra_session import connect
 from confluent_kafka import Consumer, TopicPartition
 
 SLOW = 2_000
 LATER_SECONDS = 10
 
 
-def written(store):
-    node, keyspace = store.removeprefix("cassandra:").split("/")
-    with connect(node) as session:
-        session.default_fetch_size = 2000
-        rows = session.execute(
-            f'SELECT patient_id, timestamp, WRITETIME(spo2) FROM "{keyspace}".patient_vitals'
-        )
-        return {(patient, time): micros / 1000 for patient, time, micros in rows}
+def written(path):
+    with open(path) as lines:
+        rows = [line.split() for line in lines]
+    return {(patient, time): int(millis) for patient, time, millis in rows}
 
 
 def sent(brokers, topic):
@@ -50,9 +45,9 @@ def sent(brokers, topic):
     consumer.close()
 
 
-brokers, topic, store, *moments = sys.argv[1:]
+brokers, topic, seen, *moments = sys.argv[1:]
 moments = sorted(map(int, moments))
-rows = written(store)
+rows = written(seen)
 times, slowest, count = [{} for _ in range(len(moments) + 1)], 0.0, 0
 for at, key in sent(brokers, topic):
     if key not in rows:

@@ -36,12 +36,15 @@ pub(in crate::pipeline::tests) struct Shelf {
     pub(in crate::pipeline::tests) minutes: Mutex<BTreeMap<(PatientId, Timestamp), Summary>>,
     /// How often it does not take minutes.
     pub(in crate::pipeline::tests) minutes_failed: Mutex<usize>,
+    /// The beginning of a minute that is taken in no batch.
+    pub(in crate::pipeline::tests) forbidden_minute: Option<Timestamp>,
 }
 
 impl Store for Shelf {
     async fn node_generation(&self) -> Result<NodeGeneration, WriteError> {
         self.log.note("generation read");
-        Ok(NodeGeneration(self.restarts.iter().filter(|moment| **moment <= Instant::now()).count().to_string()))
+        let restarts = self.restarts.iter().filter(|moment| **moment <= Instant::now()).count();
+        Ok(NodeGeneration([restarts.to_string()].into()))
     }
 
     fn batch_limits(&self) -> BatchLimits {
@@ -128,6 +131,9 @@ impl Store for Shelf {
             if *failed > 0 {
                 *failed -= 1;
                 return Err(WriteError::Later("away".into()));
+            }
+            if batch.minutes.iter().any(|of| self.forbidden_minute == Some(of.minute.start())) {
+                return Err(WriteError::Never("forbidden".into()));
             }
             let mut minutes = self.minutes.lock().expect("no panic while it is held");
             for PatientMinute { patient, minute, summary } in &batch.minutes {

@@ -2,18 +2,25 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rustix::process::Signal;
+
 use crate::chaos::Run;
-use crate::chaos::flow::{Flow, Load};
+use crate::chaos::flow::{Delays, Flow, Load};
 use crate::chaos::harness::COMMAND_LIMIT;
 use crate::chaos::stack::{End, MEMBERS, Part};
 use crate::error::Result;
 use crate::signals;
-use crate::worker::Worker;
 
 /// All three brokers, all three nodes, and what compares share this machine.
 const LOAD: Load = Load::endless(200);
+/// So long two nodes stand still: longer than the third needs to take them for dead, so that it takes nothing either, and
+/// shorter than `vitals` waits until it takes a silent node for one that has gone.
+const TWO_STILL: Duration = Duration::from_secs(22);
 /// So long a server is away: longer than the 6 s after which its cluster gives a broker up.
 const AWAY: Duration = Duration::from_secs(13);
+/// So long another node stands still before a node is killed, and so long after that: longer than the 2 s for which a
+/// write is good, so that it passes over what came meanwhile.
+const STILL: Duration = Duration::from_millis(2_500);
 /// So long everything may go well before the next fault.
 const CALM: Duration = Duration::from_secs(10);
 /// So long copies may take to catch up.
@@ -40,7 +47,7 @@ impl Fault {
         match (self.part, self.end) {
             (Part::Broker, End::Kill) => "brokers killed",
             (Part::Broker, End::Stop) => "brokers restarted",
-            (Part::Store, End::Kill) => "nodes killed",
+            (Part::Store, End::Kill) => "nodes killed as another stood still",
             (Part::Store, End::Stop) => "nodes restarted",
         }
     }
@@ -60,55 +67,89 @@ impl Fault {
 
 /// R20: one broker or node after the other killed or restarted, under load. The group gets on while it is away, what an
 /// operator types works; from 10 s after each fault on 99 % of readings are in the table within two seconds. A node that is
-/// there again, and one that joins, gets its share of the writes.
-///
-/// In a second run the planted bug is that a consumer passes over what a node did not take.
+/// there again, and one that joins, gets its share of the writes. As a node is killed another one has stood still for a
+/// moment: of what the one had acknowledged, and forgets, the other knows nothing.
 pub(in crate::chaos) fn one_away(run: &mut Run<'_>) -> Result<()> {
     let mut flow = Flow::start(run, LOAD)?;
     let mut consumer = flow.deployment.consumer_of(&run.verdict)?;
+    let noting = flow.note_rows(&run.stack.nodes()?)?;
     run.verdict.got_on(flow.gets_on()?);
     let mut moments = Vec::new();
     while run.schedule.next() {
         signals::pause(CALM)?;
         moments.push(now_ms());
-        let fault =
-            if run.is_planted() { Fault { part: Part::Store, number: 1, end: End::Kill } } else { Fault::draw(run) };
-        make(fault, run, &flow)?;
+        make(Fault::draw(run), run, &flow)?;
         consumer.must_run()?;
     }
-    if !run.is_planted() {
+    signals::pause(CALM)?;
+    moments.push(now_ms());
+    let number = run.stack.join()?;
+    run.verdict.fault("nodes joined");
+    run.verdict.got_on(flow.gets_on()?);
+    wait_until_asked(number, run)?;
+    consumer.must_run()?;
+    signals::pause(CALM)?;
+    flow.finish(consumer, &mut run.verdict)?;
+    judge(run, &flow.delays(&moments, noting)?, moments.len());
+    Ok(())
+}
+
+/// The bug: a consumer passes over what was not taken. What a node that goes might forget is written again, and with it
+/// what was passed over; two that stand still for a moment have forgotten nothing, and take nothing meanwhile.
+pub(in crate::chaos) fn two_stand_still(run: &mut Run<'_>) -> Result<()> {
+    let mut flow = Flow::start(run, LOAD)?;
+    let mut consumer = flow.deployment.consumer_of(&run.verdict)?;
+    run.verdict.got_on(flow.gets_on()?);
+    while run.schedule.next() {
         signals::pause(CALM)?;
-        moments.push(now_ms());
-        let number = run.stack.join()?;
-        run.verdict.fault("nodes joined");
+        let still: Vec<_> = (1..MEMBERS).filter_map(|number| run.stack.member(Part::Store, number)).collect();
+        for node in &still {
+            node.signal(Signal::STOP);
+        }
+        signals::pause(TWO_STILL)?;
+        for node in &still {
+            node.signal(Signal::CONT);
+        }
+        run.verdict.fault("nodes that stood still, two at once");
         run.verdict.got_on(flow.gets_on()?);
-        wait_until_asked(number, run)?;
         consumer.must_run()?;
-        signals::pause(CALM)?;
     }
-    finish(run, &mut flow, consumer, &moments)
+    flow.finish(consumer, &mut run.verdict)
 }
 
 fn make(fault: Fault, run: &mut Run<'_>, flow: &Flow<'_>) -> Result<()> {
     let begun = Instant::now();
-    run.stack.end_member(fault.part, fault.number, fault.end)?;
+    end(fault, run)?;
     run.verdict.fault(fault.kind());
     run.verdict.got_on(flow.gets_on()?);
-    if !run.is_planted() {
-        for words in OPERATOR {
-            let ended = flow.deployment.ended(words)?;
-            if ended.code != Some(0) {
-                let (server, said) = (fault.kind(), ended.said.lines().next().unwrap_or_default().to_owned());
-                run.verdict.breaks(format!("`vitals {words}` fails (of the {server} number {}): {said}", fault.number));
-            }
+    for words in OPERATOR {
+        let ended = flow.deployment.ended(words)?;
+        if ended.code != Some(0) {
+            let (server, said) = (fault.kind(), ended.said.lines().next().unwrap_or_default().to_owned());
+            run.verdict.breaks(format!("`vitals {words}` fails (of the {server} number {}): {said}", fault.number));
         }
     }
     signals::pause(AWAY.saturating_sub(begun.elapsed()))?;
     run.stack.start_member(fault.part, fault.number)?;
-    if fault.part == Part::Store && !run.is_planted() {
+    if fault.part == Part::Store {
         wait_until_asked(fault.number, run)?;
     }
     wait_until_healthy(run, flow)
+}
+
+fn end(fault: Fault, run: &mut Run<'_>) -> Result<()> {
+    let is_node_killed = matches!((fault.part, fault.end), (Part::Store, End::Kill));
+    let still = run.stack.member(Part::Store, 1 + fault.number % MEMBERS).filter(|_| is_node_killed);
+    if let Some(still) = still {
+        still.signal(Signal::STOP);
+        signals::pause(STILL)?;
+    }
+    let ended = run.stack.end_member(fault.part, fault.number, fault.end);
+    if let Some(still) = still {
+        signals::pause(STILL)?;
+        still.signal(Signal::CONT);
+    }
+    ended
 }
 
 /// A node that is there again, or that is new, has to get its share of what is written.
@@ -147,12 +188,7 @@ fn wait_until_healthy(run: &mut Run<'_>, flow: &Flow<'_>) -> Result<()> {
     }
 }
 
-fn finish(run: &mut Run<'_>, flow: &mut Flow<'_>, consumer: Worker, moments: &[u64]) -> Result<()> {
-    flow.finish(consumer, &mut run.verdict)?;
-    if run.is_planted() {
-        return Ok(());
-    }
-    let delays = flow.delays(moments)?;
+fn judge(run: &mut Run<'_>, delays: &Delays, moments: usize) {
     let seconds = |ms: f64| format!("{:.1}", ms / 1_000.0);
     let later: Vec<_> = delays.p99_later.iter().skip(1).flatten().copied().collect();
     let figure = format!(
@@ -164,12 +200,11 @@ fn finish(run: &mut Run<'_>, flow: &mut Flow<'_>, consumer: Worker, moments: &[u
         seconds(delays.slowest)
     );
     // Without readings after each of the faults nothing was shown.
-    let is_shown = delays.readings * 2 > run.verdict.findings.checked && later.len() == moments.len();
+    let is_shown = delays.readings * 2 > run.verdict.findings.checked && later.len() == moments;
     if !is_shown || later.iter().any(|p99| *p99 > DELAY_PROMISE_MS) {
         run.verdict.breaks(figure.clone());
     }
     run.verdict.measured(figure);
-    Ok(())
 }
 
 fn now_ms() -> u64 {
