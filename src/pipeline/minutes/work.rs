@@ -68,7 +68,7 @@ pub(in crate::pipeline) struct Written {
 #[derive(Default)]
 pub(in crate::pipeline) struct Done {
     pub(in crate::pipeline) told: Told,
-    /// Minutes that the store refuses for good while it takes others: how many, and why the last one.
+    /// Minutes that the store refuses for good, each by itself: how many, and why the last one.
     pub(in crate::pipeline) refused: Option<(usize, String)>,
 }
 

@@ -185,4 +185,15 @@ mod tests {
         assert_eq!(delay_of(&[("commitlog_sync", "batch")]), Duration::ZERO);
         assert_eq!(delay_of(&[("commitlog_sync", "group"), ("commitlog_sync_period", "10s")]), Duration::ZERO);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_fell_silent_may_be_there_for_a_while_and_one_that_never_spoke_is_away() {
+        let (told, node) = (LastTold::default(), Uuid::from_u128(1));
+        assert!(!told.is_recent(node));
+        told.note(node);
+        tokio::time::advance(SILENCE - Duration::from_secs(1)).await;
+        assert!(told.is_recent(node));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!told.is_recent(node));
+    }
 }
