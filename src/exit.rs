@@ -2,11 +2,12 @@
 //! here too: it is told, and asks for the drain; the code is 70 then.
 
 use std::error::Error;
+use std::fmt;
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use color_eyre::eyre::{Report, Result};
+use color_eyre::eyre::{self, EyreHandler, Report, Result};
 
 use crate::advice::{Advice, Code};
 use crate::alarm::rules::OwnLimitError;
@@ -136,8 +137,7 @@ pub fn conclude(outcome: Result<Code>, output: &Output) -> Code {
 /// # Errors
 /// Where it was done before.
 pub fn install_hooks(output: &Output, trigger: Trigger) -> Result<()> {
-    let (_, reports) = color_eyre::config::HookBuilder::blank().display_env_section(false).into_hooks();
-    reports.install()?;
+    eyre::set_hook(Box::new(|_| Box::new(NoTrace)))?;
     let output = output.clone();
     std::panic::set_hook(Box::new(move |panic| {
         if !trigger.fail() {
@@ -149,6 +149,15 @@ pub fn install_hooks(output: &Output, trigger: Trigger) -> Result<()> {
         output.tell(LogLevel::Error, "panicked", format_args!("error: {}\nhint: {hint}", describe(panic)));
     }));
     Ok(())
+}
+
+/// Nobody sees the trace of an error, and with `RUST_BACKTRACE` set, taking one costs more than most commands.
+struct NoTrace;
+
+impl EyreHandler for NoTrace {
+    fn debug(&self, error: &(dyn Error + 'static), f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{error:?}")
+    }
 }
 
 /// A panic's text is told only where it is fixed in the source: any other may hold patient data.

@@ -34,10 +34,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts it. Call it from a thread that lives as long (see [`Life::EndsWithParent`]).
     pub(crate) fn start(what: &str, command: &[OsString], log: &Path) -> Result<Self> {
-        let mut prepared = prepared(what, command, log)?;
-        // A debug build takes seconds on a busy machine to find a trace, which is shown to nobody.
-        prepared.env("RUST_LIB_BACKTRACE", "0");
-        Self::spawn(what, prepared, log)
+        Self::spawn(what, prepared(what, command, log)?, log)
     }
 
     fn spawn(what: &str, mut command: Command, log: &Path) -> Result<Self> {

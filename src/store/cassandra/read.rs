@@ -15,6 +15,7 @@ use cdrs_tokio::types::value::Value;
 use cdrs_tokio::types::{ByIndex, ByName, CBytes, IntoRustByIndex, IntoRustByName};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::error::{CassandraError, Doing, Refusal};
@@ -41,7 +42,7 @@ impl CassandraStore {
     pub fn readings(&self, selection: &Selection, limit: u32) -> Readings<'_> {
         let (cql, values) = select(&self.keyspace, selection, limit);
         let page_rows = i32::try_from(limit.min(PAGE_ROWS)).unwrap_or(i32::MAX);
-        Readings { store: self, cql, values, page_rows, mark: None, has_ended: limit == 0 }
+        Readings { store: self, cql, values, page_rows, mark: None, ahead: JoinSet::new(), has_ended: limit == 0 }
     }
 
     /// Everyone who has readings.
@@ -179,6 +180,8 @@ pub struct Readings<'store> {
     page_rows: i32,
     /// What leads to the next page; `None` before the first one.
     mark: Option<CBytes>,
+    /// That page, asked for while the one before is used.
+    ahead: JoinSet<Result<BodyResResultRows, CassandraError>>,
     has_ended: bool,
 }
 
@@ -193,8 +196,12 @@ impl Readings<'_> {
         if self.has_ended {
             return Ok(None);
         }
-        let page = match self.page().await {
-            Err(error) if self.asks_less(&error).await? => self.page().await,
+        let page = match self.ahead.join_next().await {
+            Some(Ok(page)) => page,
+            _ => self.page(self.mark.clone()).await,
+        };
+        let page = match page {
+            Err(error) if self.asks_less(&error).await? => self.page(self.mark.clone()).await,
             page => page,
         };
         let page = match page {
@@ -202,14 +209,23 @@ impl Readings<'_> {
             Err(error) => return Err(self.store.explain(error).await),
         };
         let mark = page.metadata.paging_state.clone();
-        let readings = Row::from_body(page).iter().map(stored_reading).collect::<Result<_, _>>()?;
-        self.has_ended = mark.is_none();
-        self.mark = mark;
-        Ok(Some(readings))
+        if mark.is_some() {
+            self.ahead.spawn(self.page(mark.clone()));
+        }
+        let readings = Row::from_body(page).iter().map(stored_reading).collect::<Result<_, _>>();
+        if readings.is_ok() {
+            self.has_ended = mark.is_none();
+            self.mark = mark;
+        } else {
+            self.ahead = JoinSet::new();
+        }
+        readings.map(Some)
     }
 
-    async fn page(&self) -> Result<BodyResResultRows, CassandraError> {
-        self.store.page(&self.cql, self.values.clone(), self.page_rows, self.mark.clone()).await
+    /// The page that `mark` leads to.
+    fn page(&self, mark: Option<CBytes>) -> impl Future<Output = Result<BodyResResultRows, CassandraError>> + use<> {
+        let (store, cql, values, rows) = (self.store.clone(), self.cql.clone(), self.values.clone(), self.page_rows);
+        async move { store.page(&cql, values, rows, mark).await }
     }
 
     /// Leaves out the columns that the table does not have, where that is why the statement was not taken. Tells whether
