@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Instant;
 
 use color_eyre::eyre;
@@ -60,6 +62,9 @@ pub(crate) fn run(args: &Args) -> eyre::Result<u8> {
     environment.extend(others.environment);
     environment.extend(recorded.as_ref().map(Recorded::variable));
     environment.extend(args.secure.then(|| ("VITALS_TEST_SECURED".to_owned(), "yes".into())));
+    // The servers need the processors too: more tests at once than there are take longer, not less.
+    let at_once = thread::available_parallelism().map_or(1, NonZero::get);
+    environment.push(("RUST_TEST_THREADS".to_owned(), at_once.to_string().into()));
     let code = cargo_test(&[], &chosen, &environment)?;
     drop(servers);
     say::talk(&format!("test: {:.0} s, with the start of the servers", started.elapsed().as_secs_f32()));
